@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace vigia::cli {
+namespace {
+
+using nlohmann::json;
+
+Tone tone_of(const std::string& state) {
+    if (state == "protected" || state == "ok" || state == "ready") {
+        return Tone::Good;
+    }
+    if (state == "off") {
+        return Tone::Faint;
+    }
+    return state == "failed" || state == "unprotected" ? Tone::Bad : Tone::Warning;
+}
+
+void line(const Context& context, const Text& name, const std::string& value) {
+    constexpr std::size_t kWidth = 14;
+    // Pad by characters: Spanish has letters of two bytes.
+    const auto label = context.say(name);
+    std::size_t shown = 0;
+    for (const char c : label) {
+        shown += (static_cast<unsigned char>(c) & 0xc0U) != 0x80U ? 1U : 0U;
+    }
+    const std::string pad(shown < kWidth ? kWidth - shown : 1, ' ');
+    fmt::print("  {}{}{}\n", label, pad, value);
+}
+
+std::string state_text(const Context& context, const std::string& state) {
+    return paint(context, tone_of(state), fmt::format("{:<9}", state));
+}
+
+void print_monitors(const Context& context, const json& status) {
+    for (const auto& monitor : status.at("monitors")) {
+        const auto name = monitor.value("name", "");
+        const Text label = name == "files"       ? Text{"Files", "Archivos"}
+                           : name == "exec"      ? Text{"Execution", "Ejecución"}
+                           : name == "processes" ? Text{"Processes", "Procesos"}
+                                                 : Text{"Network", "Red"};
+        const auto backend = monitor.value("backend", "");
+        line(context,
+             label,
+             fmt::format("{}{}{}{}",
+                         state_text(context, monitor.value("state", "")),
+                         printable(backend),
+                         backend.empty() ? "" : ", ",
+                         printable_member(monitor, "detail")));
+        if (!monitor.contains("places") || !monitor["places"].is_array()) {
+            continue;
+        }
+        for (const auto& place : monitor["places"]) {
+            if (place.value("state", "") == "unwatched") {
+                line(context,
+                     {"", ""},
+                     paint(context,
+                           Tone::Warning,
+                           fmt::format("not watched: {} ({}) {}",
+                                       printable_member(place, "path"),
+                                       printable_member(place, "type"),
+                                       printable_member(place, "detail"))));
+            }
+        }
+    }
+}
+
+void print_scan(const Context& context, const json& scan) {
+    line(context,
+         {"Scan service", "Análisis"},
+         fmt::format("{}{} {} {} {}; {} {}, {} {}, {} {}",
+                     state_text(context, scan.value("state", "")),
+                     scan.value("workers", 0U),
+                     context.say({"workers", "procesos"}),
+                     context.say({"as", "como"}),
+                     printable_member(scan, "user"),
+                     grouped(scan.value("files_scanned", std::uint64_t{0})),
+                     context.say({"scanned", "analizados"}),
+                     grouped(scan.value("pending", std::uint64_t{0})),
+                     context.say({"pending", "pendientes"}),
+                     grouped(scan.value("detections", std::uint64_t{0})),
+                     context.say({"detections", "detecciones"})));
+    const auto detail = printable_member(scan, "detail");
+    if (!detail.empty()) {
+        line(context, {"", ""}, paint(context, Tone::Warning, detail));
+    }
+}
+
+void print_accounting(const Context& context, const json& status) {
+    for (const auto& entry : status.at("accounting")) {
+        std::string filtered;
+        for (const auto& [reason, count] : entry.at("filtered").items()) {
+            filtered += fmt::format("{}{} {}",
+                                    filtered.empty() ? "" : ", ",
+                                    printable(reason),
+                                    grouped(count.get<std::uint64_t>()));
+        }
+        line(context,
+             {"Events", "Eventos"},
+             fmt::format("{}: {} {}, {} {}{}{}, {} {}{}",
+                         printable_member(entry, "class"),
+                         grouped(entry.value("offered", std::uint64_t{0})),
+                         context.say({"read", "leídos"}),
+                         grouped(entry.value("delivered", std::uint64_t{0})),
+                         context.say({"delivered", "entregados"}),
+                         filtered.empty() ? "" : "; ",
+                         filtered,
+                         entry.value("overflows", std::uint64_t{0}),
+                         context.say({"overflows", "desbordamientos"}),
+                         entry.value("exact", false) ? "" : context.say({" (not exact)", " (no exacto)"})));
+    }
+}
+
+void print_self_test(const Context& context, const json& status) {
+    if (!status.contains("selftest") || status["selftest"].is_null()) {
+        line(context, {"Self-test", "Autoprueba"}, std::string(context.say({"not yet", "aún no"})));
+        return;
+    }
+    const auto& test = status["selftest"];
+    double total = 0;
+    std::string failed;
+    for (const auto& stage : test.at("stages")) {
+        total += stage.value("milliseconds", 0.0);
+        if (!stage.value("ok", false) && failed.empty()) {
+            failed = stage.value("name", "");
+        }
+    }
+    const bool ok = test.value("ok", false);
+    const auto text = ok ? fmt::format("{}{:.1f} ms", context.say({"passed   ", "superada "}), total)
+                         : fmt::format("{} {}",
+                                       context.say({"failed at stage", "falló en la etapa"}),
+                                       printable(failed));
+    line(context, {"Self-test", "Autoprueba"}, paint(context, ok ? Tone::Good : Tone::Bad, text));
+}
+
+void print_faults(const Context& context, const json& status) {
+    for (const auto& fault : status.at("faults")) {
+        fmt::print("{}\n",
+                   paint(context,
+                         Tone::Bad,
+                         fmt::format("  {} {} [{}] {}",
+                                     context.say({"FAULT", "FALLO"}),
+                                     fault.value("id", 0),
+                                     printable_member(fault, "severity"),
+                                     printable_member(fault, "title"))));
+    }
+}
+
+void print_status(const Context& context, const json& status) {
+    const auto state = status.value("state", "unknown");
+    const auto reason = printable_member(status, "state_reason");
+    fmt::print("Vigía {} · {} · {} {}\n",
+               printable_member(status, "version"),
+               paint(context, tone_of(state), state),
+               context.say({"since", "desde"}),
+               local_time(status.value("since", "")));
+    if (!reason.empty()) {
+        fmt::print("  {}\n", paint(context, tone_of(state), reason));
+    }
+    print_faults(context, status);
+    const auto& policy = status.at("policy");
+    line(context,
+         {"Policy", "Política"},
+         fmt::format("{}, {} {}{}{}",
+                     printable_member(policy, "name"),
+                     context.say({"serial", "serie"}),
+                     policy.value("serial", std::uint64_t{0}),
+                     policy.contains("source") ? ", " + printable_member(policy, "source") : "",
+                     policy.value("valid", true)
+                         ? ""
+                         : paint(context,
+                                 Tone::Bad,
+                                 context.say({"; the file has errors (vigia policy check)",
+                                              "; el archivo tiene errores (vigia policy check)"}))));
+    print_monitors(context, status);
+    print_scan(context, status.at("scan"));
+    const auto& definitions = status.at("definitions");
+    line(context,
+         {"Definitions", "Definiciones"},
+         fmt::format("{}, {} {}",
+                     printable_member(definitions, "generation"),
+                     grouped(definitions.value("signatures", std::uint64_t{0})),
+                     context.say({"signatures", "firmas"})));
+    print_self_test(context, status);
+    print_accounting(context, status);
+}
+
+// One line and the exit status that Nagios-compatible monitors expect.
+Exit print_nagios(const std::string& state, const json& status) {
+    struct Level {
+        std::string_view state;
+        std::string_view word;
+        int code;
+    };
+
+    constexpr std::array kLevels{Level{"protected", "OK", 0},
+                                 Level{"degraded", "WARNING", 1},
+                                 Level{"starting", "WARNING", 1},
+                                 Level{"unprotected", "CRITICAL", 2}};
+    const auto found = std::ranges::find(kLevels, state, &Level::state);
+    const bool known = found != kLevels.end();
+    fmt::print("VIGIA {} - {}; {} faults\n",
+               known ? found->word : "UNKNOWN",
+               printable(state),
+               status.contains("faults") ? status["faults"].size() : 0);
+    constexpr int kUnknown = 3;
+    return static_cast<Exit>(known ? found->code : kUnknown);
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Action& action) {
+    auto* verb = app.add_subcommand("status", "overall state, monitors, scan service, faults");
+    auto nagios = std::make_shared<bool>(false);
+    verb->add_flag("--nagios", *nagios, "one line; exit status 0 ok, 1 warning, 2 critical, 3 unknown");
+    verb->callback([&action, nagios] {
+        action = [nagios](const Context& context) {
+            auto exit = Exit::Fine;
+            const auto status = fetch(context, "/v1/status", exit);
+            constexpr auto kNagiosUnknown = static_cast<Exit>(3);
+            if (!status) {
+                if (*nagios) {
+                    fmt::print("VIGIA UNKNOWN - the daemon does not answer\n");
+                    return kNagiosUnknown;
+                }
+                return exit;
+            }
+            const auto state = status->value("state", "unknown");
+            if (*nagios) {
+                return print_nagios(state, *status);
+            }
+            if (context.json) {
+                fmt::print("{}\n", status->dump());
+            } else {
+                print_status(context, *status);
+            }
+            return Exit::Fine;
+        };
+    });
+}
+
+}  // namespace vigia::cli

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/components.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/api.h"
+#include "host/mounts.h"
+
+namespace vigia::daemon {
+namespace {
+
+constexpr const char* kWatermark = "watermark";
+constexpr unsigned kHashers = 2;
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string boot_id() {
+    auto id = read_file("/proc/sys/kernel/random/boot_id", 64).value_or("unknown");
+    while (id.ends_with('\n')) {
+        id.pop_back();
+    }
+    return id;
+}
+
+unsigned worker_count(const Policy& policy) {
+    constexpr unsigned kMost = 16;
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    return std::clamp(policy.scan.workers.value_or(std::min(cores, 4U)), 1U, kMost);
+}
+
+}  // namespace
+
+Components::Components(Options options, EventLoop& loop)
+    : options_(std::move(options)),
+      loop_(loop),
+      paths_(Paths::under(options_.prefix)),
+      policies_(options_.policy.empty() ? paths_.policy : options_.policy) {
+    started_ = clock_.wall();
+    state_since_ = started_;
+}
+
+Components::~Components() {
+    // Those that call into others go first; members follow in reverse order.
+    control_.reset();
+    sources_.clear();
+    self_tests_ = {};
+    on_demand_.reset();
+    if (monitor_) {
+        move_watermark();
+    }
+    monitor_.reset();
+    walker_.reset();
+    pipeline_.reset();
+    if (cache_) {
+        (void)cache_->flush();
+    }
+    sink_.reset();
+}
+
+Result<std::unique_ptr<Components>> Components::create(const Options& options, EventLoop& loop) {
+    auto self = std::unique_ptr<Components>(new Components(options, loop));
+    const auto reloaded = self->policies_.reload();
+    TRY(self->open_storage());
+    for (const auto& problem : reloaded.problems) {
+        self->reporter_->service(ServiceAction::PolicyRefused,
+                                 Severity::Major,
+                                 "policy: " + problem.text());
+    }
+    TRY(self->start_scanning());
+    TRY(self->start_pipeline());
+    TRY(self->start_outlets());
+    TRY(self->start_timers());
+    self->reporter_->service(ServiceAction::Started,
+                             Severity::Informational,
+                             fmt::format("vigiad {} started", VIGIA_VERSION),
+                             {{"version", VIGIA_VERSION}});
+    return self;
+}
+
+Result<> Components::open_storage() {
+    const auto policy = policies_.current()->policy;
+    journal_ = TRY(journal::Journal::open({.file = paths_.journal,
+                                           .device_name = host_name(),
+                                           .boot_id = boot_id(),
+                                           .max_bytes = policy->journal.max_bytes,
+                                           .max_age = policy->journal.max_age}),
+                   "open the journal");
+    reporter_ = std::make_unique<Reporter>(*journal_, clock_);
+    cache_ = TRY(scan::VerdictCache::open({.file = paths_.cache}), "open the verdict cache");
+    return {};
+}
+
+Result<> Components::start_scanning() {
+    hasher_ = TRY(scan::HashService::start(options_.programs / "vigia-hash", kHashers),
+                  "start vigia-hash");
+    scanner_ = TRY(
+        scan::ScanService::start(
+            {.program = options_.programs / "vigia-scand",
+             .workers = worker_count(*policies_.current()->policy)},
+            {.on_loss = [this](const auto& loss) { on_scan_loss(loss); },
+             .on_ready = [this](const auto& engine) { on_engine_ready(engine); },
+             .on_load_failed = [this](const auto& failure) { on_load_failed(failure); }}),
+        "start the scan service");
+    examiner_ = std::make_unique<scan::Examiner>(*scanner_, *hasher_, *cache_);
+    responder_ = std::make_unique<Responder>(
+        Responder::Parts{.reporter = *reporter_,
+                         .policies = policies_,
+                         .on_journaled = [this](const ObjectId& object) {
+                             trace_.mark(object, Stage::Journal);
+                         }});
+    quarantine_ = TRY(
+        response::Quarantine::open(
+            {.folder = paths_.quarantine},
+            {.may_remove = [this](const std::string& path) { return may_remove(path); },
+             .search_folders = [this] { return policies_.current()->policy->files.watch; },
+             .record = [this](const QuarantineItem& item) { return responder_->record(item); },
+             .on_restored =
+                 [this](const FileIdentity& identity, const Sha256& sha256) {
+                     responder_->on_restored(identity, sha256);
+                 }}),
+        "open the quarantine");
+    responder_->set_quarantine(*quarantine_);
+    load_definitions();
+    return {};
+}
+
+Result<> Components::start_pipeline() {
+    const unsigned workers = worker_count(*policies_.current()->policy);
+    auto own = paths_.own_folders();
+    monitor_ = std::make_unique<FileMonitor>(FileMonitor::Options{
+        .policies = policies_,
+        .own_folders = std::move(own),
+        .observer = {.on_activity =
+                         [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
+                     .on_overflow =
+                         [this](BootTime /*at*/) {
+                             reporter_->service(ServiceAction::QueueOverflow,
+                                                Severity::Major,
+                                                "the kernel's event queue overflowed; what changed "
+                                                "meanwhile is being looked for");
+                             pipeline_->on_overflow();
+                         }},
+        .now = [this] { return clock_.wall(); }});
+    walker_ = std::make_unique<Walker>(Walker::Hooks{
+        .watched_folders = [this] { return policies_.current()->policy->files.watch; },
+        .is_watched =
+            [this](const std::string& path) {
+                const auto sensor = monitor_->sensor();
+                return sensor && sensor->is_watched(path);
+            },
+        .offer = [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
+        .has_room = [this] { return pipeline_->has_room(); },
+        .on_caught_up =
+            [this](std::uint64_t found, WallTime since) {
+                reporter_->service(ServiceAction::CaughtUp,
+                                   Severity::Informational,
+                                   fmt::format("caught up: {} files changed since {}",
+                                               found,
+                                               to_iso8601(since)),
+                                   {{"files", std::to_string(found)}});
+            }});
+    pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{.policies = policies_,
+                                                           .monitor = *monitor_,
+                                                           .examiner = *examiner_,
+                                                           .responder = *responder_,
+                                                           .walker = *walker_,
+                                                           .reporter = *reporter_,
+                                                           .trace = trace_},
+                                           scan::ScanQueue::Options{},
+                                           2 * workers + 2);
+    recover_quarantine();
+    pipeline_->start();
+    monitor_->start();
+    walker_->start();
+    // Watching first, then looking back: nothing falls between the two.
+    constexpr std::chrono::seconds kMarks{10};
+    monitor_->wait_applied(kMarks);
+    if (const auto mark = journal_->value(kWatermark)) {
+        const std::chrono::nanoseconds since{std::strtoll(mark->c_str(), nullptr, 10)};
+        walker_->catch_up(WallTime{since});
+    }
+    return {};
+}
+
+Result<> Components::start_outlets() {
+    const auto policy = policies_.current()->policy;
+    on_demand_ = std::make_unique<OnDemand>(OnDemand::Parts{.policies = policies_,
+                                                            .monitor = *monitor_,
+                                                            .examiner = *examiner_,
+                                                            .responder = *responder_,
+                                                            .reporter = *reporter_,
+                                                            .threads = worker_count(*policy)});
+    self_test_ = std::make_unique<SelfTest>(
+        SelfTest::Parts{.trace = trace_,
+                        .places = [this] { return self_test_places(); },
+                        .now = [this] { return clock_.wall(); }});
+    sinks::JsonlSink::Options sink{.file = paths_.events};
+    for (const auto& configured : policy->sinks) {
+        if (configured.kind == "jsonl") {
+            sink.rotate_bytes = configured.rotate_bytes;
+            sink.keep = configured.keep;
+            // The policy names the ordinary place; an instance under a prefix has its own.
+            if (options_.prefix.empty()) {
+                sink.file = configured.path;
+            }
+        }
+    }
+    sink_ = std::make_unique<SinkPump>(*reporter_, std::move(sink));
+    sink_->start();
+    control_ = TRY(control::ControlServer::start({.status_socket = paths_.status_socket,
+                                                  .control_socket = paths_.control_socket},
+                                                 make_api(*this)),
+                   "start the control API");
+    return {};
+}
+
+Result<> Components::start_timers() {
+    using namespace std::chrono_literals;
+    sources_.push_back(TRY(loop_.every(3s, [this] { monitor_->check_namespaces(); })));
+    sources_.push_back(TRY(loop_.every(5s, [this] { move_watermark(); })));
+    TRY(watch_mounts());
+    if (const auto watched = watch_policy_file(); !watched) {
+        log::warning("policy file is not watched: " + watched.error().message());
+    }
+    self_tests_ = std::jthread([this](const std::stop_token& stop) { run_self_tests(stop); });
+    return {};
+}
+
+Result<> Components::watch_mounts() {
+    mount_watch_ = TRY(host::open_mount_watch());
+    sources_.push_back(TRY(loop_.on_io(mount_watch_.get(), EPOLLPRI, [this](std::uint32_t) {
+        // Reading rearms it; what it says is read by the monitor's own thread.
+        (void)::lseek(mount_watch_.get(), 0, SEEK_SET);
+        monitor_->refresh();
+    })));
+    return {};
+}
+
+Result<> Components::watch_policy_file() {
+    policy_watch_ = UniqueFd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+    if (!policy_watch_) {
+        return fail_errno("inotify");
+    }
+    // The folder, because editors replace the file.
+    const auto folder = policies_.file().parent_path();
+    constexpr std::uint32_t kMask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE;
+    if (::inotify_add_watch(policy_watch_.get(), folder.c_str(), kMask) < 0) {
+        return fail_errno("watch " + printable(folder.native()));
+    }
+    sources_.push_back(TRY(loop_.on_io(policy_watch_.get(), EPOLLIN, [this](std::uint32_t) {
+        const auto wanted = policies_.file().filename().native();
+        alignas(inotify_event) std::array<char, 16384> buffer{};
+        bool touched = false;
+        ssize_t got = 0;
+        while ((got = ::read(policy_watch_.get(), buffer.data(), buffer.size())) > 0) {
+            for (ssize_t at = 0; at < got;) {
+                const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+                touched = touched || (event->len > 0 && wanted == event->name) ||
+                          (event->mask & IN_Q_OVERFLOW) != 0;
+                at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+            }
+        }
+        if (touched) {
+            reload_policy();
+        }
+    })));
+    return {};
+}
+
+PolicyStore::Reloaded Components::reload_policy() {
+    const std::scoped_lock one_at_a_time(reload_mutex_);
+    auto result = policies_.reload();
+    if (!result.valid) {
+        std::string all;
+        for (const auto& problem : result.problems) {
+            log::error("policy: " + problem.text());
+            all += (all.empty() ? "" : "\n") + problem.text();
+        }
+        reporter_->service(ServiceAction::PolicyRefused,
+                           Severity::Major,
+                           fmt::format("policy refused: {} problems; the last good policy stays in "
+                                       "force",
+                                       result.problems.size()),
+                           {{"problems", all}});
+        return result;
+    }
+    const auto policy = policies_.current()->policy;
+    if (!result.differences.empty()) {
+        std::string all;
+        for (const auto& difference : result.differences) {
+            all += (all.empty() ? "" : "\n") + difference;
+        }
+        reporter_->service(
+            ServiceAction::PolicyApplied,
+            Severity::Informational,
+            fmt::format("policy {} serial {} applied", printable(policy->name), policy->serial),
+            {{"differences", all}});
+        scanner_->set_workers(worker_count(*policy));
+        monitor_->refresh();
+    }
+    // Also without a difference: the files in a definition folder may be new.
+    load_definitions();
+    return result;
+}
+
+void Components::move_watermark() {
+    if (pipeline_->idle() && !walker_->state().catching_up) {
+        // What changed in the last moments may be on its way here still.
+        constexpr std::chrono::seconds kOnItsWay{5};
+        journal::Change change;
+        change.values[kWatermark] =
+            std::to_string((clock_.wall() - kOnItsWay).time_since_epoch().count());
+        reporter_->commit(std::move(change));
+    }
+    (void)cache_->flush();
+}
+
+void Components::run_self_tests(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    constexpr std::chrono::seconds kSoon{5};
+    while (!stop.stop_requested()) {
+        const bool ready = scanner_->state().state == "ready";
+        bool ok = false;
+        if (ready) {
+            const auto before = self_test_->last();
+            const auto report = self_test_->run();
+            ok = report.ok;
+            if (!before || before->ok != ok) {
+                reporter_->service(ok ? ServiceAction::SelfTestPassed : ServiceAction::SelfTestFailed,
+                                   ok ? Severity::Informational : Severity::Critical,
+                                   ok ? "self-test passed" : "self-test failed",
+                                   {{"place", utf8_lossy(report.place)}});
+            }
+        }
+        const auto every = policies_.current()->policy->scan.selftest_every;
+        const auto wait = ok      ? every
+                          : ready ? std::min<std::chrono::milliseconds>(kSoon, every)
+                                  : std::chrono::milliseconds{50};
+        std::unique_lock lock(mutex);
+        wake.wait_for(lock, stop, wait, [] { return false; });
+    }
+}
+
+void Components::say_goodbye(const std::string& why) {
+    reporter_->service(ServiceAction::Stopped, Severity::Informational, "vigiad stopped: " + why);
+}
+
+bool Components::makes_progress() const {
+    constexpr std::chrono::seconds kMargin{30};
+    const auto limit = 2 * policies_.current()->policy->scan.file_timeout + kMargin;
+    return pipeline_->stalled_for() < limit;
+}
+
+}  // namespace vigia::daemon

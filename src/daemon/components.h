@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/result.h"
+#include "control/control_server.h"
+#include "daemon/file_monitor.h"
+#include "daemon/on_demand.h"
+#include "daemon/paths.h"
+#include "daemon/pipeline.h"
+#include "daemon/policy_store.h"
+#include "daemon/reporter.h"
+#include "daemon/responder.h"
+#include "daemon/self_test.h"
+#include "daemon/sink_pump.h"
+#include "daemon/walker.h"
+#include "definitions/builtin.h"
+#include "journal/journal.h"
+#include "model/status.h"
+#include "response/quarantine.h"
+#include "scan/examiner.h"
+#include "scan/hash_service.h"
+#include "scan/scan_service.h"
+#include "scan/verdict_cache.h"
+
+namespace vigia::daemon {
+
+struct Options {
+    std::filesystem::path prefix = {};     // empty: the system
+    std::filesystem::path policy = {};     // empty: the one of the prefix
+    std::filesystem::path programs = {};   // where vigia-scand and vigia-hash are
+    bool foreground = false;
+    std::string log_level = "info";
+};
+
+// Builds every part and introduces them to each other; the only place that knows them all. Data
+// flows one way: sensor → pipeline → examiner → responder → journal → sinks. Members are in the
+// order in which they may depend on each other, so destruction is safe in reverse.
+class Components {
+public:
+    [[nodiscard]] static Result<std::unique_ptr<Components>> create(const Options& options,
+                                                                    EventLoop& loop);
+    Components(const Components&) = delete;
+    Components& operator=(const Components&) = delete;
+    ~Components();
+
+    // Reads the policy file again and carries out what changed. Any thread; returns when the new
+    // policy is in force (definitions load in the background).
+    PolicyStore::Reloaded reload_policy();
+
+    [[nodiscard]] Status status() const;
+
+    [[nodiscard]] SelfTestReport self_test() { return self_test_->run(); }
+
+    // True while events get their verdicts (feeds the watchdog).
+    [[nodiscard]] bool makes_progress() const;
+
+    [[nodiscard]] Reporter& reporter() { return *reporter_; }
+
+    [[nodiscard]] OnDemand& on_demand() { return *on_demand_; }
+
+    [[nodiscard]] response::Quarantine& quarantine() { return *quarantine_; }
+
+    [[nodiscard]] const PolicyStore& policies() const { return policies_; }
+
+    // Announces the end in the journal; the parts end with the object.
+    void say_goodbye(const std::string& why);
+
+private:
+    Components(Options options, EventLoop& loop);
+
+    Result<> open_storage();
+    Result<> start_scanning();
+    Result<> start_pipeline();
+    Result<> start_outlets();
+    Result<> start_timers();
+    Result<> watch_policy_file();
+    Result<> watch_mounts();
+    void run_self_tests(const std::stop_token& stop);
+    void load_definitions();
+    void recover_quarantine();
+    void move_watermark();
+    void on_scan_loss(const scan::ScanService::Loss& loss);
+    void on_engine_ready(const scan::ScanService::Engine& engine);
+    void on_load_failed(const scan::ScanService::LoadFailure& failure);
+    [[nodiscard]] std::vector<std::string> self_test_places() const;
+    [[nodiscard]] bool may_remove(const std::string& path) const;
+
+    const Options options_;
+    EventLoop& loop_;
+    const Clock clock_;
+    const Paths paths_;
+    PolicyStore policies_;
+    WallTime started_{};
+    std::unique_ptr<journal::Journal> journal_;
+    std::unique_ptr<Reporter> reporter_;
+    Trace trace_;
+    std::unique_ptr<scan::VerdictCache> cache_;
+    std::unique_ptr<scan::HashService> hasher_;
+    std::unique_ptr<scan::ScanService> scanner_;
+    std::unique_ptr<scan::Examiner> examiner_;
+    std::unique_ptr<Responder> responder_;
+    std::unique_ptr<response::Quarantine> quarantine_;
+    std::unique_ptr<FileMonitor> monitor_;
+    std::unique_ptr<Walker> walker_;
+    std::unique_ptr<Pipeline> pipeline_;
+    std::unique_ptr<OnDemand> on_demand_;
+    std::unique_ptr<SelfTest> self_test_;
+    std::unique_ptr<SinkPump> sink_;
+    mutable std::mutex definitions_mutex_;   // guards the four below
+    DefinitionsStatus definitions_;
+    std::string loading_generation_;
+    std::string load_error_;
+    std::vector<std::string> definition_problems_;
+    std::mutex reload_mutex_;                // one reload at a time
+    mutable std::mutex state_mutex_;         // guards the two below
+    mutable std::string last_state_ = "starting";
+    mutable WallTime state_since_{};
+    UniqueFd mount_watch_;
+    UniqueFd policy_watch_;
+    std::vector<EventLoop::SourcePtr> sources_;
+    std::jthread self_tests_;
+    std::unique_ptr<control::ControlServer> control_;
+};
+
+}  // namespace vigia::daemon

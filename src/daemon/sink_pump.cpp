@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/sink_pump.h"
+
+#include "base/log.h"
+
+namespace vigia::daemon {
+namespace {
+
+constexpr const char* kName = "jsonl";
+constexpr std::size_t kBatch = 1000;
+
+}  // namespace
+
+SinkPump::SinkPump(Reporter& reporter, sinks::JsonlSink::Options options)
+    : reporter_(reporter), options_(std::move(options)) {}
+
+SinkPump::~SinkPump() {
+    thread_.request_stop();
+    reporter_.stop_waiting();
+}
+
+void SinkPump::start() {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+SinkPump::State SinkPump::state() const {
+    const auto last = reporter_.journal().state().last;
+    const std::scoped_lock lock(mutex_);
+    return {.delivered = position_,
+            .waiting = last > position_ ? last - position_ : 0,
+            .error = error_,
+            .torn_bytes = torn_bytes_};
+}
+
+Result<> SinkPump::open_sink() {
+    sink_ = TRY(sinks::JsonlSink::open(options_));
+    const auto& resume = sink_->resume();
+    epoch_ = reporter_.journal().state().epoch;
+    std::uint64_t position = 0;
+    if (resume.epoch == epoch_) {
+        position = resume.sequence;
+    } else if (resume.epoch.empty()) {
+        position = reporter_.journal().position(kName);
+    }
+    const std::scoped_lock lock(mutex_);
+    position_ = position;
+    torn_bytes_ += resume.torn_bytes;
+    return {};
+}
+
+Result<bool> SinkPump::deliver_some() {
+    if (!sink_) {
+        TRY(open_sink(), "open the event log");
+    }
+    std::uint64_t position = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        position = position_;
+    }
+    if (reporter_.journal().state().epoch != epoch_) {
+        epoch_ = reporter_.journal().state().epoch;  // a new journal numbers from one again
+        position = 0;
+    }
+    const auto events = TRY(reporter_.journal().read({.after = position, .limit = kBatch}));
+    if (events.empty()) {
+        return false;
+    }
+    const auto delivered = TRY(sink_->deliver(events), "write the event log");
+    {
+        const std::scoped_lock lock(mutex_);
+        position_ = delivered;
+    }
+    TRY(reporter_.journal().acknowledge(kName, delivered), "acknowledge delivery");
+    return true;
+}
+
+void SinkPump::run(const std::stop_token& stop) {
+    constexpr std::chrono::seconds kWait{1};
+    while (!stop.stop_requested()) {
+        const auto more = deliver_some();
+        say(more ? "" : more.error().message());
+        if (more && *more) {
+            continue;
+        }
+        if (!more) {
+            sink_.reset();
+        }
+        std::uint64_t position = 0;
+        {
+            const std::scoped_lock lock(mutex_);
+            // While the file refuses, new events are no reason to try sooner.
+            position = more ? position_ : UINT64_MAX;
+        }
+        reporter_.wait_beyond(position, kWait);
+    }
+    (void)deliver_some();  // what stopping itself reported
+}
+
+void SinkPump::say(const std::string& error) {
+    const std::scoped_lock lock(mutex_);
+    if (error != error_) {
+        if (error.empty()) {
+            log::info("event log: writes again");
+        } else {
+            log::error("event log: " + error);
+        }
+        error_ = error;
+    }
+}
+
+}  // namespace vigia::daemon

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "daemon/reporter.h"
+#include "sinks/jsonl_sink.h"
+
+namespace vigia::daemon {
+
+// Takes events from the journal to the JSONL file, in order, each once; tries again while the file
+// cannot be written. A thread of its own, so that a slow disk under the log holds up nothing else.
+class SinkPump {
+public:
+    SinkPump(Reporter& reporter, sinks::JsonlSink::Options options);
+    SinkPump(const SinkPump&) = delete;
+    SinkPump& operator=(const SinkPump&) = delete;
+    ~SinkPump();
+
+    void start();
+
+    struct State {
+        std::uint64_t delivered = 0;   // sequence
+        std::uint64_t waiting = 0;
+        std::string error;             // empty: fine
+        std::uint64_t torn_bytes = 0;  // cut from the file at start
+    };
+
+    [[nodiscard]] State state() const;
+
+private:
+    void run(const std::stop_token& stop);
+    Result<> open_sink();
+    Result<bool> deliver_some();
+    void say(const std::string& error);
+
+    Reporter& reporter_;
+    const sinks::JsonlSink::Options options_;
+    std::unique_ptr<sinks::JsonlSink> sink_;   // only the thread's
+    std::string epoch_;                        // only the thread's
+    mutable std::mutex mutex_;                 // guards position_, error_, torn_bytes_
+    std::uint64_t position_ = 0;
+    std::string error_;
+    std::uint64_t torn_bytes_ = 0;
+    std::jthread thread_;
+};
+
+}  // namespace vigia::daemon

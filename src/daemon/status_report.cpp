@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The status, put together from what every part says of itself.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "daemon/components.h"
+#include "daemon/status_state.h"
+
+namespace vigia::daemon {
+namespace {
+
+MonitorStatus files_monitor(const FileMonitor::State& state) {
+    MonitorStatus monitor{.name = "files", .wanted = state.wanted, .state = "off"};
+    if (!state.wanted) {
+        monitor.detail = "not wanted by policy";
+        return monitor;
+    }
+    if (state.refused) {
+        monitor.state = "failed";
+        monitor.detail = "the kernel refuses: " + state.refused->message();
+        return monitor;
+    }
+    if (!state.applied && state.sensor.places.empty()) {
+        monitor.state = "unknown";
+        monitor.detail = "marks are being set";
+        return monitor;
+    }
+    std::size_t watched = 0;
+    std::size_t unwatched = 0;
+    bool descriptors = false;
+    for (const auto& place : state.sensor.places) {
+        watched += place.state == "watched" || place.state == "local-changes-only" ? 1U : 0U;
+        unwatched += place.state == "unwatched" ? 1U : 0U;
+        descriptors = descriptors || place.backend == "fanotify-fd";
+        monitor.places.push_back({.path = place.path,
+                                  .type = place.type,
+                                  .state = place.state,
+                                  .detail = place.detail});
+    }
+    monitor.backend = descriptors && watched == 1 ? "fanotify-fd" : "fanotify-fid";
+    monitor.detail = fmt::format("{} file systems watched", watched);
+    if (!state.sensor.reading) {
+        monitor.state = "failed";
+        monitor.detail = "events cannot be read: " + state.sensor.error;
+    } else if (watched == 0) {
+        monitor.state = "failed";
+        monitor.detail = "no watched folder exists";
+    } else if (unwatched > 0) {
+        monitor.state = "partial";
+        monitor.detail += fmt::format(", {} not", unwatched);
+    } else {
+        monitor.state = "ok";
+    }
+    return monitor;
+}
+
+// Monitors of later versions: off, and said.
+MonitorStatus absent(const char* name, bool wanted) {
+    return {.name = name,
+            .wanted = false,
+            .state = "off",
+            .backend = "",
+            .detail = wanted ? "wanted by policy, not in this version" : "not wanted by policy"};
+}
+
+Accounting file_accounting(const sensors::FileSensor::State& sensor,
+                           const Pipeline::Counters& pipeline,
+                           const Walker::State& walker) {
+    Accounting accounting{.cls = "file",
+                          .exact = false,
+                          .offered = sensor.read,
+                          .delivered = sensor.delivered,
+                          .filtered = sensor.filtered,
+                          .deferred = pipeline.deferred,
+                          .lost = 0,
+                          .overflows = sensor.overflows,
+                          .recovered = walker.recovered};
+    if (sensor.overflows > 0) {
+        accounting.lost.reset();  // the kernel does not say how many
+    }
+    // Told apart after delivery, when the object was looked at.
+    for (const auto& [reason, count] : pipeline.skipped) {
+        accounting.filtered[reason] += count;
+        accounting.delivered -= std::min(accounting.delivered, count);
+    }
+    accounting.delivered -= std::min(accounting.delivered, pipeline.deferred);
+    return accounting;
+}
+
+}  // namespace
+
+Status Components::status() const {
+    Status status;
+    const auto policy = policies_.current();
+    status.policy_name = policy->policy->name;
+    status.policy_serial = policy->policy->serial;
+    status.policy_source = policy->source;
+    for (const auto& problem : policies_.problems()) {
+        status.policy_valid = false;
+        status.policy_errors += (status.policy_errors.empty() ? "" : "\n") + problem.text();
+    }
+
+    const auto monitor = monitor_->state();
+    const auto counters = pipeline_->counters();
+    const auto walker = walker_->state();
+    status.monitors.push_back(files_monitor(monitor));
+    status.monitors.push_back(absent("exec", policy->policy->files.on_execute != ExecMode::Off));
+    status.monitors.push_back(absent("processes", policy->policy->processes.monitor));
+    status.monitors.push_back(absent("network", policy->policy->network.device_flow_correlation));
+    status.accounting.push_back(file_accounting(monitor.sensor, counters, walker));
+
+    const auto service = scanner_->state();
+    const auto cache = cache_->counters();
+    status.scan = {.state = service.state,
+                   .detail = service.detail,
+                   .user = service.user,
+                   .workers = service.workers_ready,
+                   .pending = pipeline_->pending(),
+                   .deferred = walker.catching_up ? counters.deferred : 0,
+                   .files_scanned = counters.judged + on_demand_->files_scanned(),
+                   .detections = responder_->detections(),
+                   .unscannable = counters.unscannable,
+                   .failed = counters.failed,
+                   .identity_hits = cache.identity_hits,
+                   .content_hits = cache.content_hits,
+                   .workers_lost = service.workers_lost,
+                   .last_scan = counters.last_scan};
+    {
+        const std::scoped_lock lock(definitions_mutex_);
+        status.definitions = definitions_;
+        if (!load_error_.empty()) {
+            status.scan.detail = load_error_;
+        }
+    }
+    if (status.definitions.built) {
+        const auto age = clock_.wall() - *status.definitions.built;
+        status.definitions.age_seconds = static_cast<std::uint64_t>(
+            std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(age).count()));
+    }
+    status.self_test = self_test_->last();
+
+    std::tie(status.state, status.state_reason) = overall_state(status);
+    const std::scoped_lock lock(state_mutex_);
+    if (status.state != last_state_) {
+        last_state_ = status.state;
+        state_since_ = clock_.wall();
+    }
+    status.since = state_since_;
+    return status;
+}
+
+}  // namespace vigia::daemon

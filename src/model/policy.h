@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/sha256.h"
+
+namespace vigia {
+
+enum class FileMode : std::uint8_t { Audit, Quarantine };
+enum class ExecMode : std::uint8_t { Off, Audit, Block };
+enum class TimeoutAnswer : std::uint8_t { Allow, Deny };
+enum class NetworkMode : std::uint8_t { Audit, Block };
+enum class MemfdExecute : std::uint8_t { Audit, Kill };
+
+struct ProcessExclusion {
+    std::string path;
+    std::string user = {};   // empty: any
+    bool children = false;
+};
+
+struct ExclusionSet {
+    std::string name;
+    std::string reason = {};
+    std::optional<std::chrono::sys_days> expires = {};  // in force until the start of this day, UTC
+    std::vector<std::string> paths = {};
+    std::vector<std::string> wildcards = {};
+    std::vector<std::string> extensions = {};
+    std::vector<std::string> threats = {};
+    std::vector<ProcessExclusion> processes = {};
+};
+
+struct DefinitionSource {
+    std::string kind;                        // "clamav", "folder", "https"
+    std::vector<std::string> mirrors = {};   // clamav
+    std::string path = {};                   // folder
+    std::string url = {};                    // https
+};
+
+struct SinkConfig {
+    std::string kind;                // "jsonl", "journald", "syslog", "otlp", "nats"
+    std::string path = {};           // jsonl
+    std::string address = {};        // network sinks
+    std::uint64_t rotate_bytes = std::uint64_t{100} * 1024 * 1024;
+    unsigned keep = 5;
+};
+
+struct ScanSchedule {
+    std::string kind;  // "flash", "full"
+    std::string at;    // "daily 02:30"
+};
+
+struct FaultOverride {
+    int id = 0;
+    std::optional<std::chrono::milliseconds> window = {};
+    std::optional<unsigned> threshold = {};
+    std::optional<std::chrono::milliseconds> raise_after = {};
+    std::optional<std::chrono::milliseconds> clear_after = {};
+};
+
+// A validated policy. Immutable once built; shared as std::shared_ptr<const Policy> and swapped whole.
+// Defaults are those of a policy file that says nothing (docs/POLICY.md).
+struct Policy {
+    std::string name = "Default";
+    std::uint64_t serial = 0;
+
+    struct Files {
+        bool monitor_copies_and_moves = true;
+        FileMode mode = FileMode::Quarantine;
+        ExecMode on_execute = ExecMode::Off;
+        std::chrono::milliseconds on_execute_timeout{2000};
+        TimeoutAnswer on_timeout = TimeoutAnswer::Allow;
+        std::vector<std::string> watch = {"/"};  // absolute, normalised
+        std::uint64_t max_file_size = std::uint64_t{100} * 1024 * 1024;
+        bool archives = true;
+    } files;
+
+    struct Network {
+        bool device_flow_correlation = true;
+        NetworkMode mode = NetworkMode::Audit;
+        std::vector<std::string> block = {};
+        std::vector<std::string> allow = {};
+    } network;
+
+    struct Processes {
+        bool monitor = true;
+        MemfdExecute memfd_execute = MemfdExecute::Audit;
+        bool capture_command_line = true;
+        std::vector<std::string> redact = {};
+    } processes;
+
+    std::vector<ExclusionSet> exclusions = {};
+
+    struct Hashes {
+        std::unordered_set<Sha256> block = {};
+        std::unordered_set<Sha256> allow = {};
+    } hashes;
+
+    struct Definitions {
+        std::vector<DefinitionSource> sources = {};
+        std::chrono::milliseconds check_every = std::chrono::hours{1};
+        unsigned keep_generations = 3;
+    } definitions;
+
+    struct Scan {
+        std::optional<unsigned> workers = {};                     // nothing: "auto"
+        std::chrono::milliseconds file_timeout{120'000};          // then the worker is killed
+        std::vector<ScanSchedule> schedule = {};
+        unsigned cpu_budget_percent = 25;                         // of the machine
+        std::chrono::milliseconds selftest_every = std::chrono::minutes{5};
+    } scan;
+
+    struct Journal {
+        std::uint64_t max_bytes = std::uint64_t{512} * 1024 * 1024;
+        std::chrono::hours max_age{24 * 90};
+    } journal;
+
+    struct Faults {
+        bool self_heal = true;
+        bool install_packages = false;
+        std::vector<FaultOverride> overrides = {};
+    } faults;
+
+    std::vector<SinkConfig> sinks = {};
+};
+
+}  // namespace vigia

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/policy.h"
+#include "policy/types.h"
+
+// The tables inside a policy that may come any number of times.
+namespace vigia::policy {
+
+// Reads and writes one `T`; defined for each in records.cpp.
+template <typename T>
+struct Record {
+    [[nodiscard]] static std::optional<T> read(const Node& node, const Context& context);
+    [[nodiscard]] static Node write(const T& value);
+};
+
+template <typename T>
+using Records = ListOf<Record<T>, std::vector<T>>;
+
+extern template struct Record<DefinitionSource>;
+extern template struct Record<SinkConfig>;
+extern template struct Record<ScanSchedule>;
+extern template struct Record<FaultOverride>;
+extern template struct Record<ProcessExclusion>;
+
+// [exclusions.NAME], any number of them.
+struct ExclusionSets {
+    [[nodiscard]] static std::optional<std::vector<ExclusionSet>> read(const Node& node,
+                                                                       const Context& context);
+    [[nodiscard]] static Node write(const std::vector<ExclusionSet>& sets);
+};
+
+}  // namespace vigia::policy

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "response/link_search.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+
+#include <cerrno>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/files.h"
+
+namespace vigia::response {
+namespace {
+
+// One descriptor per level: far below the usual limit of 1024. Deeper is `Cut`, and said.
+constexpr std::size_t kMaxDepth = 400;
+
+struct CloseDir {
+    void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+using DirPtr = std::unique_ptr<DIR, CloseDir>;
+
+DirPtr to_dir(UniqueFd folder) {
+    DirPtr dir(::fdopendir(folder.get()));
+    if (dir) {
+        std::ignore = folder.release();  // the DIR closes it
+    }
+    return dir;
+}
+
+bool is_dots(std::string_view name) {
+    return name == "." || name == "..";
+}
+
+bool is_folder(int parent, const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN) {
+        return entry.d_type == DT_DIR;
+    }
+    struct stat found{};
+    return ::fstatat(parent, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(found.st_mode);
+}
+
+enum class Descent : std::uint8_t { Entered, NotHere, Failed };
+
+// NotHere: it has gone, or a mount or another file system (a subvolume) begins there.
+Descent enter(int parent, const char* name, dev_t device, std::vector<DirPtr>& levels) {
+    auto folder = open_beneath(parent,
+                               name,
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                               RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH);
+    if (!folder) {
+        const int error = folder.error().code.value();
+        const bool not_here =
+            error == EXDEV || error == ENOENT || error == ENOTDIR || error == ELOOP;
+        return not_here ? Descent::NotHere : Descent::Failed;
+    }
+    struct stat info{};
+    if (::fstat(folder->get(), &info) < 0) {
+        return Descent::Failed;
+    }
+    if (info.st_dev != device) {
+        return Descent::NotHere;
+    }
+    auto dir = to_dir(*std::move(folder));
+    if (!dir) {
+        return Descent::Failed;
+    }
+    levels.push_back(std::move(dir));
+    return Descent::Entered;
+}
+
+}  // namespace
+
+bool LinkSearch::is_name_of_object(int folder, const char* name, std::uint64_t inode) const {
+    if (dirents_tell_inodes_ && inode != object_.st_ino) {
+        return false;
+    }
+    struct stat found{};
+    return ::fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           found.st_ino == object_.st_ino && found.st_dev == object_.st_dev;
+}
+
+LinkSearch::End LinkSearch::below(const std::string& folder) {
+    auto opened = open_at(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!opened) {
+        return opened.error().code.value() == ENOENT ? End::Complete : End::Cut;
+    }
+    return below(*std::move(opened));
+}
+
+LinkSearch::End LinkSearch::below(UniqueFd folder) {
+    struct statx info{};
+    if (::statx(folder.get(), "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &info) < 0) {
+        return End::Cut;
+    }
+    const auto key = std::pair<std::uint64_t, std::uint64_t>(info.stx_mnt_id, info.stx_ino);
+    if (const auto before = searched_.find(key); before != searched_.end()) {
+        return before->second;
+    }
+    const auto end = walk(std::move(folder), true);
+    searched_.emplace(key, end);
+    return end;
+}
+
+LinkSearch::End LinkSearch::inside(UniqueFd folder) {
+    return walk(std::move(folder), false);
+}
+
+LinkSearch::End LinkSearch::walk(UniqueFd folder, bool recursive) {
+    struct stat info{};
+    if (::fstat(folder.get(), &info) < 0) {
+        return End::Cut;
+    }
+    if (info.st_dev != object_.st_dev) {
+        return End::Complete;
+    }
+    std::vector<DirPtr> levels;
+    if (auto dir = to_dir(std::move(folder))) {
+        levels.push_back(std::move(dir));
+    } else {
+        return End::Cut;
+    }
+    End end = End::Complete;
+    while (!levels.empty()) {
+        DIR* const dir = levels.back().get();
+        const dirent* entry = ::readdir(dir);  // NOLINT(concurrency-mt-unsafe): own DIR
+        if (entry == nullptr) {
+            levels.pop_back();
+            continue;
+        }
+        if (Clock::boot() > deadline_) {
+            return End::Cut;
+        }
+        if (is_dots(entry->d_name)) {
+            continue;
+        }
+        const int here = ::dirfd(dir);
+        if (!is_folder(here, *entry)) {
+            if (is_name_of_object(here, entry->d_name, entry->d_ino) &&
+                !found_(here, entry->d_name)) {
+                return End::Enough;
+            }
+        } else if (recursive &&
+                   (levels.size() >= kMaxDepth ||
+                    enter(here, entry->d_name, object_.st_dev, levels) == Descent::Failed)) {
+            end = End::Cut;
+        }
+    }
+    return end;
+}
+
+}  // namespace vigia::response

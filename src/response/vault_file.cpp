@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "response/vault_file.h"
+
+#include <endian.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "response/vault_header_json.h"
+
+namespace vigia::response {
+namespace {
+
+constexpr std::string_view kMagic = "VIGIAQ01";
+constexpr std::uint32_t kZeros = 1U << 31U;
+// The attributes (kMaxAttributeBytes, as base64), the path, and room to spare.
+constexpr std::size_t kMaxHeader = std::size_t{1} << 20U;
+
+std::unexpected<Error> damaged(std::string what) {
+    return fail(std::errc::bad_message, "the vault's copy is damaged: " + std::move(what));
+}
+
+std::string encode(std::uint32_t value) {
+    value = htole32(value);
+    std::string bytes(sizeof value, '\0');
+    std::memcpy(bytes.data(), &value, sizeof value);
+    return bytes;
+}
+
+Result<> read_exactly(int fd, std::span<std::byte> into) {
+    while (!into.empty()) {
+        const ssize_t got = ::read(fd, into.data(), into.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return fail_errno("read the vault");
+        }
+        if (got == 0) {
+            return damaged("it ends too early");
+        }
+        into = into.subspan(static_cast<std::size_t>(got));
+    }
+    return {};
+}
+
+Result<std::uint32_t> read_number(int fd) {
+    std::uint32_t value = 0;
+    TRY(read_exactly(fd, std::as_writable_bytes(std::span(&value, 1))));
+    return le32toh(value);
+}
+
+bool is_all_zeros(std::span<const std::byte> bytes) {
+    // Equal to itself one byte further on: all bytes are the first one. At the speed of memcmp.
+    return !bytes.empty() && bytes[0] == std::byte{0} &&
+           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+}
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Result<> write_header(const VaultHeader& header, const Writer& write) {
+    const std::string json = header_to_json(header);
+    if (json.size() > kMaxHeader) {
+        return fail(std::errc::file_too_large, "header of the vault file");
+    }
+    const auto digest = TRY(sha256_of(std::as_bytes(std::span(json))));
+    return write(std::string(kMagic) + encode(static_cast<std::uint32_t>(json.size())) +
+                 std::string(as_text(digest.bytes)) + json);
+}
+
+Result<VaultHeader> read_header(int fd) {
+    if (::lseek(fd, 0, SEEK_SET) < 0) {
+        return fail_errno("seek in the vault");
+    }
+    std::string magic(kMagic.size(), '\0');
+    TRY(read_exactly(fd, std::as_writable_bytes(std::span(magic))));
+    if (magic != kMagic) {
+        return damaged("it is no vault file of this version");
+    }
+    const auto size = TRY(read_number(fd));
+    if (size > kMaxHeader) {
+        return damaged("its header is too large");
+    }
+    Sha256 wanted;
+    TRY(read_exactly(fd, wanted.bytes));
+    std::string json(size, '\0');
+    TRY(read_exactly(fd, std::as_writable_bytes(std::span(json))));
+    if (TRY(sha256_of(std::as_bytes(std::span(json)))) != wanted) {
+        return damaged("its header is not what was written");
+    }
+    auto header = header_from_json(json);
+    return header ? Result<VaultHeader>(*std::move(header)) : damaged("its header cannot be read");
+}
+
+Result<ContentWriter> ContentWriter::create(const Secret& secret) {
+    return ContentWriter(TRY(Digest::create()), TRY(Cipher::create(secret)));
+}
+
+Result<> ContentWriter::add(std::span<std::byte> chunk, const Writer& write) {
+    TRY(digest_.update(chunk));
+    const auto size = static_cast<std::uint32_t>(chunk.size());
+    if (is_all_zeros(chunk)) {
+        return write(encode(size | kZeros));
+    }
+    TRY(cipher_.apply(chunk));
+    TRY(write(encode(size)));
+    return write(as_text(chunk));
+}
+
+Result<> read_content(int fd, const VaultHeader& header, const PieceSink& sink) {
+    auto digest = TRY(Digest::create());
+    auto cipher = TRY(Cipher::create(header.secret));
+    std::vector<std::byte> buffer(kVaultChunk);
+    for (std::uint64_t left = header.item.size; left > 0;) {
+        const auto head = TRY(read_number(fd));
+        const bool zeros = (head & kZeros) != 0;
+        const std::size_t size = head & ~kZeros;
+        if (size == 0 || size > buffer.size() || size > left) {
+            return damaged("a chunk has an impossible length");
+        }
+        const auto piece = std::span(buffer).first(size);
+        if (zeros) {
+            std::ranges::fill(piece, std::byte{0});
+        } else {
+            TRY(read_exactly(fd, piece));
+            TRY(cipher.apply(piece));
+        }
+        TRY(digest.update(piece));
+        TRY(sink({.bytes = piece, .zeros = zeros}));
+        left -= size;
+    }
+    if (TRY(digest.finish()) != header.item.sha256) {
+        return damaged("its content has another SHA-256");
+    }
+    return {};
+}
+
+}  // namespace vigia::response

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "model/activity.h"
+#include "sensors/fanotify/accounts.h"
+#include "sensors/fanotify/generation_cache.h"
+#include "sensors/fanotify/resolver.h"
+#include "sensors/fanotify/shared.h"
+#include "wire/fanotify_records.h"
+
+namespace vigia::sensors {
+
+// What one event means: handed on, or the reason why not. One thread.
+class EventHandler {
+public:
+    explicit EventHandler(Shared& shared) : shared_(shared) {}
+
+    // Takes up the newest map; before each batch.
+    void begin_batch();
+
+    // Nothing: it was handed on. Takes record.file. `at`: when the batch was read.
+    [[nodiscard]] std::optional<Reason> handle(const wire::FanotifyRecord& record, BootTime at);
+
+    // The kernel lost events: nobody knows any more what was in the folders.
+    void overflowed(BootTime at);
+
+    // hard-parts 6: no mount is held while waiting, nor longer than 100 ms.
+    void close_mounts() { resolver_.close_mounts(); }
+
+private:
+    [[nodiscard]] std::optional<Reason> handle_file(const wire::FanotifyRecord& record,
+                                                    BootTime at);
+    [[nodiscard]] std::optional<Reason> handle_nameless(const wire::FanotifyRecord& record,
+                                                        BootTime at);
+    [[nodiscard]] std::optional<Reason> handle_folder(const wire::FanotifyRecord& record,
+                                                      BootTime at);
+    [[nodiscard]] std::optional<Reason> handle_descriptor(const wire::FanotifyRecord& record,
+                                                          BootTime at);
+    [[nodiscard]] std::optional<Reason> not_inside(const wire::FanotifyRecord& record,
+                                                   Reason reason,
+                                                   BootTime at);
+    [[nodiscard]] Placement place_of_entry(const wire::FolderEntry& entry);
+    [[nodiscard]] bool needs_walk(const wire::FanotifyRecord& record,
+                                  const Placement& to,
+                                  BootTime at);
+    [[nodiscard]] std::size_t deliver_watched_below(const wire::FanotifyRecord& record,
+                                                    const FileSystem& fs,
+                                                    const std::string& path,
+                                                    BootTime at);
+    void remember_link(const wire::FanotifyRecord& record, const std::string& path);
+    void deliver(const wire::FanotifyRecord& record,
+                 FileChanges changes,
+                 std::string path,
+                 BootTime at);
+
+    static constexpr std::size_t kLinksRemembered = 16'384;
+
+    Shared& shared_;
+    std::shared_ptr<const WatchMap> map_ = std::make_shared<WatchMap>();
+    Resolver resolver_;
+    // Files that came into the watch by one of several names: a write through a name outside
+    // changes them too. The value is the name inside.
+    GenerationCache<ObjectId, std::string> linked_{kLinksRemembered};
+    BootTime unknown_until_{};
+};
+
+}  // namespace vigia::sensors

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/event_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include <string_view>
+
+#include "base/text.h"
+#include "wire/event_kinds.h"
+
+namespace vigia::wire {
+namespace {
+
+using Json = nlohmann::ordered_json;  // a person who reads the line finds time and class first
+
+constexpr const char* kSchemaVersion = "1.4.0";  // the first with class 6008
+constexpr const char* kProduct = "Vig\u00eda";
+
+void put_bytes(Json& object, const std::string& key, std::string_view bytes) {
+    std::string text = utf8_lossy(bytes);
+    const bool exact = text == bytes;
+    object[key] = std::move(text);
+    if (!exact) {
+        object[key + "_base64"] = base64(bytes);
+    }
+}
+
+void put_if(Json& object, const char* key, std::string_view text) {
+    if (!text.empty()) {
+        put_bytes(object, key, text);
+    }
+}
+
+// A list and, if one of them is no UTF-8, the exact bytes of all in the same order.
+void put_names(Json& object, const std::string& key, const std::vector<std::string>& names) {
+    Json texts = Json::array();
+    bool exact = true;
+    for (const auto& name : names) {
+        texts.push_back(utf8_lossy(name));
+        exact = exact && texts.back().get_ref<const std::string&>() == name;
+    }
+    object[key] = std::move(texts);
+    if (!exact) {
+        Json bytes = Json::array();
+        for (const auto& name : names) {
+            bytes.push_back(base64(name));
+        }
+        object[key + "_base64"] = std::move(bytes);
+    }
+}
+
+void put_caption(Json& object, const std::string& key, const Caption& caption) {
+    object[key + "_id"] = caption.id;
+    object[key] = caption.name;
+}
+
+void put_kind(Json& event, const OcsfClass& ocsf, const Kind& kind) {
+    event["class_uid"] = ocsf.uid;
+    event["class_name"] = ocsf.name;
+    event["category_uid"] = ocsf.category;
+    event["category_name"] = ocsf.category_name;
+    event["activity_id"] = kind.activity.id;
+    event["activity_name"] = kind.activity.name;
+    event["type_uid"] = ocsf.uid * 100 + kind.activity.id;
+    event["type_name"] = std::string(ocsf.name) + ": " + kind.activity.name;
+    put_caption(event, "status", kind.status);
+    event["vigia"]["event"] = kind.word;
+}
+
+std::string_view base_name(std::string_view path) noexcept {
+    const auto slash = path.rfind('/');
+    const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+    return name.empty() ? path : name;
+}
+
+Json file_json(const FileFacts& facts) {
+    Json file = Json::object();
+    put_bytes(file, "name", base_name(facts.path));
+    put_bytes(file, "path", facts.path);
+    file["type_id"] = 1;
+    file["type"] = "Regular File";
+    file["size"] = facts.size;
+    file["hashes"] = Json::array();
+    if (facts.sha256) {
+        file["hashes"].push_back(
+            {{"algorithm_id", 3}, {"algorithm", "SHA-256"}, {"value", facts.sha256->hex()}});
+    }
+    return file;
+}
+
+Json process_json(const DetectionBody& body) {
+    Json process = Json::object();
+    process["pid"] = body.pid;
+    if (!body.program.empty()) {
+        put_bytes(process["file"], "name", base_name(body.program));
+        put_bytes(process["file"], "path", body.program);
+        process["file"]["type_id"] = 1;
+    }
+    return process;
+}
+
+void put_body(Json& out, const Event& event, const DetectionBody& body) {
+    const auto kind = kind_of(body.phase);
+    put_kind(out, kDetectionFinding, kind.kind);
+    put_caption(out, "disposition", kind.disposition);
+    put_caption(out, "action", kind.action);
+    out["is_alert"] = !body.self_test && body.phase != DetectionPhase::InExclusion;
+    auto& finding = out["finding_info"];
+    finding["uid"] = utf8_lossy(event.correlation.value_or(event.uid).text);
+    put_bytes(finding, "title", body.threat.empty() ? "unnamed threat" : body.threat);
+    finding["types"] = {"Malware"};
+    out["file"] = file_json(body.file);
+    Json malware = Json::object();
+    malware["classification_ids"] = {0};  // the engine's names follow no scheme that we could map
+    put_bytes(malware, "name", body.threat);
+    put_bytes(malware, "path", body.file.path);
+    out["malware"].push_back(std::move(malware));
+    Json evidence = Json::object();
+    evidence["file"] = out["file"];
+    if (body.pid != 0 || !body.program.empty()) {
+        evidence["process"] = process_json(body);
+    }
+    out["evidences"].push_back(std::move(evidence));
+    auto& ours = out["vigia"]["detection"];
+    put_bytes(ours, "action", body.action);
+    put_bytes(ours, "outcome", body.outcome);
+    put_if(ours, "quarantine_id", body.quarantine_id);
+    put_names(ours, "names_removed", body.names_removed);
+    put_names(ours, "names_left", body.names_left);
+    put_if(ours, "exclusion", body.exclusion);
+    ours["self_test"] = body.self_test;
+}
+
+void put_body(Json& out, const Event& /*event*/, const ScanBody& body) {
+    put_kind(out, kScanActivity, kind_of(body.phase));
+    auto& scan = out["scan"];
+    put_if(scan, "uid", body.scan_id);
+    put_caption(
+        scan, "type", body.scan_id.empty() ? Caption{99, "On Access"} : Caption{1, "Manual"});
+    out["num_files"] = body.files;
+    out["num_detections"] = body.detections;
+    out["total"] = body.files;
+    auto& ours = out["vigia"]["scan"];
+    put_names(ours, "targets", body.targets);
+    ours["bytes"] = body.bytes;
+    ours["errors"] = body.errors;
+    put_if(ours, "reason", body.reason);
+    if (body.file) {
+        ours["file"] = file_json(*body.file);
+    }
+}
+
+void put_body(Json& out, const Event& /*event*/, const ServiceBody& body) {
+    put_kind(out, kApplicationLifecycle, kind_of(body.action));
+    out["app"] = {{"name", kProduct}, {"vendor_name", kProduct}, {"version", VIGIA_VERSION}};
+    auto& facts = out["vigia"]["facts"];
+    facts = Json::object();
+    for (const auto& [key, value] : body.facts) {
+        put_bytes(facts, utf8_lossy(key), value);
+    }
+}
+
+void put_body(Json& out, const Event& /*event*/, const EventsDroppedBody& body) {
+    put_kind(out, kApplicationError, kEventsDropped);
+    auto& ours = out["vigia"]["dropped"];
+    put_bytes(ours, "reason", body.reason);
+    ours["first"] = body.first;
+    ours["last"] = body.last;
+    put_if(ours, "epoch", body.epoch);
+    ours["count"] = nullptr;
+    ours["per_class"] = Json::object();
+    std::uint64_t count = 0;
+    for (const auto& [name, dropped] : body.per_class) {
+        ours["per_class"][utf8_lossy(name)] = dropped;
+        count += dropped;
+    }
+    if (!body.per_class.empty()) {
+        ours["count"] = count;
+    }
+    ours["undelivered"] = body.undelivered;
+}
+
+void put_frame(Json& out, const Event& event, const EventFrame& frame) {
+    auto& metadata = out["metadata"];
+    metadata["uid"] = utf8_lossy(event.uid.text);
+    if (event.correlation) {
+        metadata["correlation_uid"] = utf8_lossy(event.correlation->text);
+    }
+    metadata["version"] = kSchemaVersion;
+    metadata["product"] = {
+        {"name", kProduct}, {"vendor_name", kProduct}, {"version", VIGIA_VERSION}};
+    metadata["sequence"] = frame.sequence;
+    metadata["log_name"] = "vigia";
+    auto& device = out["device"];
+    put_bytes(device, "hostname", frame.device_name);
+    put_if(device, "uid", frame.device_uid);
+    put_caption(device, "type", {0, "Unknown"});
+}
+
+}  // namespace
+
+std::string to_json(const Event& event, const EventFrame& frame) {
+    Json out = Json::object();
+    out["time"] =
+        std::chrono::floor<std::chrono::milliseconds>(event.time).time_since_epoch().count();
+    out["time_dt"] = to_iso8601(event.time);
+    put_caption(out, "severity", names_of(event.severity).ocsf);
+    put_bytes(out, "message", event.message);
+    auto& ours = out["vigia"];
+    ours["event"] = nullptr;  // put_kind fills it; stands first
+    ours["severity"] = names_of(event.severity).ours;
+    put_bytes(ours, "journal_epoch", frame.epoch);
+    put_bytes(ours, "boot_id", frame.boot_id);
+    put_frame(out, event, frame);
+    std::visit([&](const auto& body) { put_body(out, event, body); }, event.body);
+    return out.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+}  // namespace vigia::wire

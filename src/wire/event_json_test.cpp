@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/event_json.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <random>
+#include <set>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace vigia::wire {
+namespace {
+
+using Json = nlohmann::json;
+using Pointer = Json::json_pointer;
+
+const EventFrame kFrame{.sequence = 42,
+                        .epoch = "0c7d2b0e-0000-4000-8000-000000000001",
+                        .device_name = "host-1",
+                        .boot_id = "0c7d2b0e-0000-4000-8000-000000000002"};
+
+// The rules of docs/EVENTS.md: what must be where, in events of which class (0: in all).
+enum class Is : std::uint8_t { Integer, Text, List, Object, Bool };
+
+struct Rule {
+    int class_uid;
+    const char* pointer;
+    Is type;
+};
+
+constexpr Rule kRules[] = {
+    {0, "/time", Is::Integer},
+    {0, "/time_dt", Is::Text},
+    {0, "/class_uid", Is::Integer},
+    {0, "/class_name", Is::Text},
+    {0, "/category_uid", Is::Integer},
+    {0, "/category_name", Is::Text},
+    {0, "/activity_id", Is::Integer},
+    {0, "/activity_name", Is::Text},
+    {0, "/type_uid", Is::Integer},
+    {0, "/type_name", Is::Text},
+    {0, "/severity_id", Is::Integer},
+    {0, "/severity", Is::Text},
+    {0, "/status_id", Is::Integer},
+    {0, "/status", Is::Text},
+    {0, "/message", Is::Text},
+    {0, "/metadata/uid", Is::Text},
+    {0, "/metadata/version", Is::Text},
+    {0, "/metadata/product/name", Is::Text},
+    {0, "/metadata/product/vendor_name", Is::Text},
+    {0, "/metadata/product/version", Is::Text},
+    {0, "/metadata/sequence", Is::Integer},
+    {0, "/metadata/log_name", Is::Text},
+    {0, "/device/hostname", Is::Text},
+    {0, "/device/type_id", Is::Integer},
+    {0, "/vigia/event", Is::Text},
+    {0, "/vigia/severity", Is::Text},
+    {0, "/vigia/journal_epoch", Is::Text},
+    {0, "/vigia/boot_id", Is::Text},
+    {2004, "/finding_info/uid", Is::Text},
+    {2004, "/finding_info/title", Is::Text},
+    {2004, "/finding_info/types", Is::List},
+    {2004, "/is_alert", Is::Bool},
+    {2004, "/disposition_id", Is::Integer},
+    {2004, "/disposition", Is::Text},
+    {2004, "/action_id", Is::Integer},
+    {2004, "/action", Is::Text},
+    {2004, "/file/name", Is::Text},
+    {2004, "/file/path", Is::Text},
+    {2004, "/file/type_id", Is::Integer},
+    {2004, "/file/size", Is::Integer},
+    {2004, "/file/hashes", Is::List},
+    {2004, "/malware", Is::List},
+    {2004, "/malware/0/name", Is::Text},
+    {2004, "/malware/0/classification_ids", Is::List},
+    {2004, "/evidences/0/file/path", Is::Text},
+    {2004, "/vigia/detection/action", Is::Text},
+    {2004, "/vigia/detection/outcome", Is::Text},
+    {2004, "/vigia/detection/names_removed", Is::List},
+    {2004, "/vigia/detection/names_left", Is::List},
+    {2004, "/vigia/detection/self_test", Is::Bool},
+    {6002, "/app/name", Is::Text},
+    {6002, "/app/vendor_name", Is::Text},
+    {6002, "/vigia/facts", Is::Object},
+    {6007, "/scan/type_id", Is::Integer},
+    {6007, "/num_files", Is::Integer},
+    {6007, "/num_detections", Is::Integer},
+    {6007, "/total", Is::Integer},
+    {6007, "/vigia/scan/targets", Is::List},
+    {6007, "/vigia/scan/bytes", Is::Integer},
+    {6007, "/vigia/scan/errors", Is::Integer},
+    {6008, "/vigia/dropped/reason", Is::Text},
+    {6008, "/vigia/dropped/first", Is::Integer},
+    {6008, "/vigia/dropped/last", Is::Integer},
+    {6008, "/vigia/dropped/per_class", Is::Object},
+    {6008, "/vigia/dropped/undelivered", Is::Integer},
+};
+
+bool matches(const Json& value, Is type) {
+    switch (type) {
+        case Is::Integer:
+            return value.is_number_integer();
+        case Is::Text:
+            return value.is_string();
+        case Is::List:
+            return value.is_array();
+        case Is::Object:
+            return value.is_object();
+        case Is::Bool:
+            return value.is_boolean();
+    }
+    return false;
+}
+
+// Which activities a class may have, as the OCSF schema numbers them.
+const std::set<int>& activities_of(int uid) {
+    static const std::map<int, std::set<int>> allowed{
+        {2004, {1, 2}}, {6002, {3, 4, 8, 99}}, {6007, {1, 2, 6, 99}}, {6008, {1}}};
+    return allowed.at(uid);
+}
+
+void expect_valid(const std::string& line, const Event& event) {
+    for (const char byte : line) {
+        ASSERT_TRUE(byte >= 0x20 && byte < 0x7f) << "not printable ASCII: " << printable(line);
+    }
+    const auto json = Json::parse(line, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << line;
+    const int uid = class_uid(event);
+    for (const auto& rule : kRules) {
+        if (rule.class_uid == 0 || rule.class_uid == uid) {
+            const Pointer at(rule.pointer);
+            ASSERT_TRUE(json.contains(at)) << rule.pointer << " missing in " << line;
+            EXPECT_TRUE(matches(json[at], rule.type)) << rule.pointer << " in " << line;
+        }
+    }
+    EXPECT_EQ(json["class_uid"], uid);
+    EXPECT_EQ(json["category_uid"], uid / 1000);
+    EXPECT_EQ(json["type_uid"], uid * 100 + json["activity_id"].get<int>());
+    EXPECT_TRUE(activities_of(uid).contains(json["activity_id"].get<int>())) << line;
+    EXPECT_EQ(json["metadata"]["uid"], event.uid.text);
+    EXPECT_EQ(json["metadata"]["sequence"], 42);
+    EXPECT_EQ(json["vigia"]["journal_epoch"], kFrame.epoch);
+}
+
+FileFacts some_file() {
+    return {.path = "/srv/a/b.exe", .sha256 = Sha256::parse(std::string(64, 'c')), .size = 68};
+}
+
+std::vector<Event> one_of_each() {
+    std::vector<Event> events;
+    const auto add = [&](EventBody body) {
+        events.push_back({.correlation = Uuid::random(),
+                          .severity = static_cast<Severity>(events.size() % 4),
+                          .time = WallTime{std::chrono::nanoseconds{1'795'375'200'123'456'789}},
+                          .message = "Something happened.",
+                          .body = std::move(body)});
+    };
+    for (int phase = 0; phase <= static_cast<int>(DetectionPhase::InExclusion); ++phase) {
+        add(DetectionBody{.phase = static_cast<DetectionPhase>(phase),
+                          .file = some_file(),
+                          .threat = "Eicar",
+                          .names_removed = {"/srv/a/b.exe"},
+                          .pid = 7,
+                          .program = "/usr/bin/cp"});
+        add(DetectionBody{.phase = static_cast<DetectionPhase>(phase), .file = {}, .threat = ""});
+    }
+    for (int phase = 0; phase <= static_cast<int>(ScanPhase::Unscannable); ++phase) {
+        add(ScanBody{.phase = static_cast<ScanPhase>(phase), .scan_id = "s1", .targets = {"/srv"}});
+        add(ScanBody{.phase = static_cast<ScanPhase>(phase), .file = some_file()});
+    }
+    for (int action = 0; action <= static_cast<int>(ServiceAction::HealAttempted); ++action) {
+        add(ServiceBody{.action = static_cast<ServiceAction>(action), .facts = {{"a", "b"}}});
+    }
+    add(EventsDroppedBody{.first = 1, .last = 9, .per_class = {{"2004", 2}, {"6002", 5}}});
+    add(EventsDroppedBody{});
+    return events;
+}
+
+TEST(EventJson, ObeysTheRulesOfTheDocumentForEveryKindOfEvent) {
+    for (const auto& event : one_of_each()) {
+        expect_valid(to_json(event, kFrame), event);
+    }
+}
+
+TEST(EventJson, GivesEveryKindItsOwnWord) {
+    std::set<std::pair<std::string, std::size_t>> seen;
+    for (const auto& event : one_of_each()) {
+        const auto json = Json::parse(to_json(event, kFrame));
+        EXPECT_NE(json["vigia"]["event"], "unknown");
+        seen.emplace(json["vigia"]["event"], event.body.index());
+    }
+    EXPECT_EQ(seen.size(), 5U + 4U + 16U + 1U);
+}
+
+TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
+    const Event event{.correlation = Uuid{"corr"},
+                      .severity = Severity::Critical,
+                      .time = WallTime{std::chrono::milliseconds{1'795'375'200'123}},
+                      .message = "Quarantined.",
+                      .body = DetectionBody{.phase = DetectionPhase::Quarantined,
+                                            .file = some_file(),
+                                            .threat = "Eicar-Test",
+                                            .action = "quarantine",
+                                            .outcome = "names-left",
+                                            .quarantine_id = "q1",
+                                            .names_removed = {"/srv/a/b.exe"},
+                                            .names_left = {"/mnt/x"},
+                                            .pid = 12,
+                                            .program = "/usr/bin/cp"}};
+    const auto json = Json::parse(to_json(event, kFrame));
+    EXPECT_EQ(json["time"], 1'795'375'200'123);
+    EXPECT_EQ(json["severity_id"], 5);
+    EXPECT_EQ(json["severity"], "Critical");
+    EXPECT_EQ(json["metadata"]["correlation_uid"], "corr");
+    EXPECT_EQ(json["finding_info"]["uid"], "corr");
+    EXPECT_EQ(json["finding_info"]["types"], Json::array({"Malware"}));
+    EXPECT_EQ(json["file"]["name"], "b.exe");
+    EXPECT_EQ(json["file"]["hashes"][0]["algorithm_id"], 3);
+    EXPECT_EQ(json["file"]["hashes"][0]["value"], std::string(64, 'c'));
+    EXPECT_EQ(json["malware"][0]["name"], "Eicar-Test");
+    EXPECT_EQ(json["malware"][0]["classification_ids"], Json::array({0}));
+    EXPECT_EQ(json["disposition"], "Quarantined");
+    EXPECT_EQ(json["evidences"][0]["process"]["pid"], 12);
+    EXPECT_EQ(json["evidences"][0]["process"]["file"]["name"], "cp");
+    EXPECT_EQ(json["vigia"]["event"], "threat-quarantined");
+    EXPECT_EQ(json["vigia"]["detection"]["quarantine_id"], "q1");
+    EXPECT_EQ(json["vigia"]["detection"]["names_left"][0], "/mnt/x");
+    EXPECT_FALSE(json["vigia"]["detection"].contains("names_left_base64"));
+    EXPECT_FALSE(json["file"].contains("path_base64"));
+}
+
+TEST(EventJson, KeepsTheExactBytesOfANameThatIsNoUtf8) {
+    const std::string path = "/srv/\xff\n\x1b[2J\xe2\x80\xae.exe";
+    const Event event{.message = "m",
+                      .body = DetectionBody{.file = {.path = path, .sha256 = {}, .size = 0},
+                                            .threat = "T",
+                                            .names_left = {"/ok", "/\x80"}}};
+    const auto line = to_json(event, kFrame);
+    expect_valid(line, event);
+    const auto json = Json::parse(line);
+    EXPECT_EQ(json["file"]["path"], utf8_lossy(path));
+    EXPECT_EQ(json["file"]["path_base64"], base64(path));
+    EXPECT_EQ(json["vigia"]["detection"]["names_left_base64"],
+              Json::array({base64("/ok"), base64("/\x80")}));
+}
+
+TEST(EventJson, KeepsAValidNameExactlyWithControlCharactersAndAll) {
+    const std::string path = "/srv/ñ\n\t\x7f\u0085\u2028\"\\";
+    const Event event{.message = "m", .body = ScanBody{.targets = {path}}};
+    const auto json = Json::parse(to_json(event, kFrame));
+    EXPECT_EQ(json["vigia"]["scan"]["targets"][0], path);
+    EXPECT_FALSE(json["vigia"]["scan"].contains("targets_base64"));
+}
+
+TEST(EventJson, SaysThatNobodyKnowsHowManyWereDropped) {
+    const Event event{.message = "m", .body = EventsDroppedBody{.reason = "unclean-stop"}};
+    const auto json = Json::parse(to_json(event, kFrame));
+    EXPECT_TRUE(json["vigia"]["dropped"]["count"].is_null());
+    const Event counted{.message = "m",
+                        .body = EventsDroppedBody{.per_class = {{"6002", 2}, {"2004", 1}}}};
+    EXPECT_EQ(Json::parse(to_json(counted, kFrame))["vigia"]["dropped"]["count"], 3);
+}
+
+// Any bytes, in any string of any event.
+class RandomBytes {
+public:
+    std::string text() {
+        std::string bytes(static_cast<std::size_t>(number_(random_) % 40), '\0');
+        for (auto& byte : bytes) {
+            byte = static_cast<char>(number_(random_));
+        }
+        return bytes;
+    }
+
+    FileFacts file() { return {.path = text(), .sha256 = {}, .size = 1}; }
+
+    EventBody body(int which) {
+        switch (which % 4) {
+            case 0:
+                return DetectionBody{.file = file(),
+                                     .threat = text(),
+                                     .action = text(),
+                                     .outcome = text(),
+                                     .quarantine_id = text(),
+                                     .names_removed = {text(), text()},
+                                     .names_left = {text()},
+                                     .exclusion = text(),
+                                     .program = text()};
+            case 1:
+                return ScanBody{.scan_id = text(),
+                                .targets = {text(), text()},
+                                .file = file(),
+                                .reason = text()};
+            case 2:
+                return ServiceBody{.facts = {{text(), text()}, {text(), text()}}};
+            default:
+                return EventsDroppedBody{
+                    .per_class = {{text(), 1}}, .reason = text(), .epoch = text()};
+        }
+    }
+
+private:
+    std::mt19937 random_{11};  // the same cases each run
+    std::uniform_int_distribution<int> number_{0, 255};
+};
+
+TEST(EventJson, IsValidForAnyBytesInAnyString) {
+    RandomBytes bytes;
+    for (int round = 0; round < 4000; ++round) {
+        const Event event{.message = bytes.text(), .body = bytes.body(round)};
+        const EventFrame frame{.sequence = 42,
+                               .epoch = kFrame.epoch,
+                               .device_name = bytes.text(),
+                               .boot_id = bytes.text(),
+                               .device_uid = bytes.text()};
+        ASSERT_NO_FATAL_FAILURE(expect_valid(to_json(event, frame), event));
+    }
+}
+
+}  // namespace
+}  // namespace vigia::wire
