@@ -7,14 +7,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
-#include <new>
 #include <string>
 
 #include "base/escape_proof.h"
@@ -29,6 +28,15 @@ constexpr long kSetxattrat = 463;
 
 bool opens(const std::string& path, int flags) {
     return static_cast<bool>(UniqueFd{::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0600)});
+}
+
+// What came to be is an escape, and is removed.
+bool creates(const char* path) {
+    if (!opens(path, O_WRONLY | O_CREAT | O_EXCL)) {
+        return false;
+    }
+    ::unlink(path);
+    return true;
 }
 
 std::string link_of(const Target& target) {
@@ -77,10 +85,9 @@ constexpr auto kAttempts = std::to_array<Attempt>({
     {"open_device", [](auto&) { return opens("/dev/kmsg", O_RDWR); }},
     {"open_proc_of_parent",
      [](auto&) { return opens("/proc/" + std::to_string(::getppid()) + "/mem", O_RDWR); }},
-    {"create_in_root", [](auto&) { return opens("/vigia-escape", O_WRONLY | O_CREAT); }},
-    {"create_in_tmp", [](auto&) { return opens("/tmp/vigia-escape", O_WRONLY | O_CREAT); }},
-    {"create_in_definitions",
-     [](auto&) { return opens("/definitions/0/vigia-escape.ndb", O_WRONLY | O_CREAT); }},
+    {"create_in_root", [](auto&) { return creates("/vigia-escape"); }},
+    {"create_in_tmp", [](auto&) { return creates("/tmp/vigia-escape"); }},
+    {"create_in_definitions", [](auto&) { return creates("/definitions/0/vigia-escape.ndb"); }},
     {"open_neighbour", opens_a_neighbour},
     {"make_device",
      [](auto& t) { return ::mknod(own(t, "zero").c_str(), S_IFCHR | 0600, makedev(1, 5)) == 0; }},
@@ -97,7 +104,7 @@ constexpr auto kAttempts = std::to_array<Attempt>({
     {"open_by_handle",
      [](auto& t) {
          alignas(file_handle) std::array<std::byte, sizeof(file_handle) + MAX_HANDLE_SZ> space{};
-         auto* handle = new (space.data()) file_handle;
+         auto* handle = reinterpret_cast<file_handle*>(space.data());
          handle->handle_bytes = MAX_HANDLE_SZ;
          int mount = 0;
          return ::name_to_handle_at(t.file, "", handle, &mount, AT_EMPTY_PATH) == 0;
@@ -106,8 +113,7 @@ constexpr auto kAttempts = std::to_array<Attempt>({
     {"pwrite", [](auto& t) { return ::pwrite(t.file, "x", 1, 0) == 1; }},
     {"truncate", [](auto& t) { return ::ftruncate(t.file, 0) == 0; }},
     {"fallocate", [](auto& t) { return ::fallocate(t.file, 0, 0, 1 << 20) == 0; }},
-    {"map_for_writing",
-     [](auto& t) { return maps(t, PROT_READ | PROT_WRITE, MAP_SHARED); }},
+    {"map_for_writing", [](auto& t) { return maps(t, PROT_READ | PROT_WRITE, MAP_SHARED); }},
     {"map_for_executing", [](auto& t) { return maps(t, PROT_READ | PROT_EXEC, MAP_PRIVATE); }},
     {"fchmod", [](auto& t) { return ::fchmod(t.file, 04777) == 0; }},
     {"chmod_by_link", [](auto& t) { return ::chmod(link_of(t).c_str(), 04777) == 0; }},
@@ -115,22 +121,15 @@ constexpr auto kAttempts = std::to_array<Attempt>({
      [](auto& t) { return ::syscall(kFchmodat2, t.file, "", 04777, AT_EMPTY_PATH) == 0; }},
     {"fchown", [](auto& t) { return ::fchown(t.file, ::getuid(), ::getgid()) == 0; }},
     {"fchownat",
-     [](auto& t) {
-         return ::fchownat(t.file, "", ::getuid(), ::getgid(), AT_EMPTY_PATH) == 0;
-     }},
+     [](auto& t) { return ::fchownat(t.file, "", ::getuid(), ::getgid(), AT_EMPTY_PATH) == 0; }},
     {"futimens", [](auto& t) { return ::futimens(t.file, nullptr) == 0; }},
     {"utimensat",
-     [](auto& t) {
-         return ::syscall(SYS_utimensat, t.file, "", nullptr, AT_EMPTY_PATH) == 0;
-     }},
-    {"fsetxattr",
-     [](auto& t) { return ::fsetxattr(t.file, "user.vigia-proof", "x", 1, 0) == 0; }},
+     [](auto& t) { return ::syscall(SYS_utimensat, t.file, "", nullptr, AT_EMPTY_PATH) == 0; }},
+    {"fsetxattr", [](auto& t) { return ::fsetxattr(t.file, "user.vigia-proof", "x", 1, 0) == 0; }},
     {"fsetxattr_capability",
      [](auto& t) { return ::fsetxattr(t.file, "security.capability", "x", 1, 0) == 0; }},
     {"setxattr_by_link",
-     [](auto& t) {
-         return ::setxattr(link_of(t).c_str(), "user.vigia-proof", "x", 1, 0) == 0;
-     }},
+     [](auto& t) { return ::setxattr(link_of(t).c_str(), "user.vigia-proof", "x", 1, 0) == 0; }},
     {"setxattrat",
      [](auto& t) {
          const struct {
@@ -138,11 +137,15 @@ constexpr auto kAttempts = std::to_array<Attempt>({
              unsigned size;
              unsigned flags;
          } arguments{"x", 1, 0};
-         return ::syscall(kSetxattrat, t.file, "", AT_EMPTY_PATH, "user.vigia-proof", &arguments,
+         return ::syscall(kSetxattrat,
+                          t.file,
+                          "",
+                          AT_EMPTY_PATH,
+                          "user.vigia-proof",
+                          &arguments,
                           sizeof arguments) == 0;
      }},
-    {"fremovexattr",
-     [](auto& t) { return ::fremovexattr(t.file, "user.vigia-proof") == 0; }},
+    {"fremovexattr", [](auto& t) { return ::fremovexattr(t.file, "user.vigia-proof") == 0; }},
     {"ioctl_get_flags",
      [](auto& t) {
          int flags = 0;

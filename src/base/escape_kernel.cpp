@@ -32,8 +32,8 @@ namespace vigia::escape {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr int kNetlink = 16;  // AF_NETLINK
-constexpr int kPacket = 17;   // AF_PACKET
+constexpr int kNetlink = 16;    // AF_NETLINK
+constexpr int kPacket = 17;     // AF_PACKET
 constexpr int kAlgorithm = 38;  // AF_ALG
 constexpr int kVsock = 40;      // AF_VSOCK
 
@@ -83,8 +83,8 @@ bool connects(const Target& /*target*/) {
     address.sin_family = AF_INET;
     address.sin_port = htons(9);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return ::connect(
-               socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+           0;
 }
 
 // Without an address the kernel would choose an abstract one.
@@ -122,8 +122,7 @@ constexpr auto kAttempts = std::to_array<Attempt>({
     {"share_executable", shares_executable},
     {"memory_file", [](auto&) { return opened(::memfd_create("escape", MFD_CLOEXEC)); }},
     {"secret_memory", [](auto&) { return opened(::syscall(SYS_memfd_secret, 0)); }},
-    {"read_implies_execute",
-     [](auto&) { return ::personality(READ_IMPLIES_EXEC) >= 0; }},
+    {"read_implies_execute", [](auto&) { return ::personality(READ_IMPLIES_EXEC) >= 0; }},
     {"socket_inet", [](auto&) { return opens_socket(AF_INET, SOCK_STREAM); }},
     {"socket_inet6", [](auto&) { return opens_socket(AF_INET6, SOCK_DGRAM); }},
     {"socket_unix", [](auto&) { return opens_socket(AF_UNIX, SOCK_STREAM); }},
@@ -151,8 +150,7 @@ constexpr auto kAttempts = std::to_array<Attempt>({
      [](auto&) { return ::syscall(SYS_add_key, "user", "vigia-escape", "x", 1UL, -2L) >= 0; }},
     {"keyring", [](auto&) { return ::syscall(SYS_keyctl, 0, -3, 0, 0, 0) >= 0; }},
     {"load_module", [](auto& t) { return ::syscall(SYS_finit_module, t.file, "", 0) == 0; }},
-    {"set_time",
-     [](auto&) { return ::syscall(SYS_settimeofday, nullptr, nullptr) == 0; }},
+    {"set_time", [](auto&) { return ::syscall(SYS_settimeofday, nullptr, nullptr) == 0; }},
     {"adjust_time",
      [](auto&) {
          timex nothing{};
@@ -169,9 +167,7 @@ constexpr auto kAttempts = std::to_array<Attempt>({
          return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
      }},
     {"new_landlock_rules",
-     [](auto&) {
-         return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) >= 0;
-     }},
+     [](auto&) { return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) >= 0; }},
     {"host_name", [](auto&) { return ::sethostname("escape", 6) == 0; }},
 });
 

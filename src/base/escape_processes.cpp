@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #ifdef VIGIA_TEST_HOOKS
 
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -18,7 +19,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <grp.h>
 
 #include "base/escape_proof.h"
 
@@ -27,6 +27,7 @@ namespace {
 
 constexpr pid_t kInit = 1;
 constexpr int kWholeGroup = 0;
+constexpr std::uintptr_t kUnreadable = 1;  // an address
 
 template <typename... Arguments>
 bool call(long number, Arguments... arguments) {
@@ -46,8 +47,7 @@ bool forks(long pid) {
 
 bool starts_a_thread(const Target& /*target*/) {
     pthread_t thread{};
-    if (::pthread_create(
-            &thread, nullptr, [](void* argument) { return argument; }, nullptr) != 0) {
+    if (::pthread_create(&thread, nullptr, [](void* argument) { return argument; }, nullptr) != 0) {
         return false;
     }
     ::pthread_join(thread, nullptr);
@@ -57,22 +57,21 @@ bool starts_a_thread(const Target& /*target*/) {
 // With an argument list the kernel cannot read: EFAULT says that it got as far as that, and we live
 // to tell.
 bool executes(int folder, const char* path, int flags) {
-    auto* const unreadable = reinterpret_cast<char* const*>(std::uintptr_t{1});
-    ::syscall(SYS_execveat, folder, path, unreadable, nullptr, flags);
+    ::syscall(SYS_execveat, folder, path, kUnreadable, nullptr, flags);
     return errno == EFAULT;
 }
 
 bool executes_by_path(const Target& /*target*/) {
-    ::syscall(SYS_execve, "/bin/true", std::uintptr_t{1}, nullptr);
+    ::syscall(SYS_execve, "/bin/true", kUnreadable, nullptr);
     return errno == EFAULT;
 }
 
 // The parent was forked from the same image: what is here is there as well.
 bool reaches_into_the_parent(long number) {
-    static const char mark = 'v';
-    char copy = mark;
+    static const char kMark = 'v';
+    char copy = kMark;
     const iovec here{.iov_base = &copy, .iov_len = 1};
-    const iovec there{.iov_base = const_cast<char*>(&mark), .iov_len = 1};
+    const iovec there{.iov_base = const_cast<char*>(&kMark), .iov_len = 1};
     return call(number, ::getppid(), &here, 1L, &there, 1L, 0L);
 }
 

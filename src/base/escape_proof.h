@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-// The proof of the sandbox from the inside (hard-parts 11): what a child that a hostile file has taken
-// over would try. Only in builds with test hooks. Harmless where it is held; where it is not, nothing
-// worse happens than a changed mode or time of `file`.
+// The proof of the sandbox from the inside (hard-parts 11): what a child that a hostile file has
+// taken over would try. Only in builds with test hooks. Harmless where it is held; where it is not,
+// nothing worse happens than a changed mode or time of `file`.
 namespace vigia::escape {
 
 struct Target {

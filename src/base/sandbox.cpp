@@ -92,8 +92,7 @@ Result<std::optional<User>> find_user(const std::string& name) {
     std::vector<char> buffer(16384);
     passwd entry{};
     passwd* found = nullptr;
-    const int error =
-        ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    const int error = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
     // NSS says "not there" in several ways (see getpwnam(3)).
     if (error != 0 && error != ENOENT && error != ESRCH && error != EBADF && error != EPERM) {
         errno = error;

@@ -12,9 +12,9 @@
 
 #include "base/result.h"
 
-// The walls around a child that handles foreign bytes, one function each, to be built in this order.
-// All act on the calling process, which must have one thread only. None can be taken down again.
-// What a kernel cannot do is an error here; the caller says what is missing (hard-parts 11).
+// The walls around a child that handles foreign bytes, one function each, to be built in this
+// order. All act on the calling process, which must have one thread only. None can be taken down
+// again. What a kernel cannot do is an error here; the caller says what is missing (hard-parts 11).
 namespace vigia::sandbox {
 
 struct User {
@@ -50,8 +50,9 @@ struct EmptyRoot {
 // process has no right to it: nothing has changed then. Needs Linux 5.12.
 [[nodiscard]] Result<> enter_empty_root(const EmptyRoot& root);
 
-// Becomes the user for good (only root can; anybody else stays who they are), or stays uid 0 if there
-// is none; in each case without any capability in any set and without a way to new ones. Verified.
+// Becomes the user for good (only root can; anybody else stays who they are), or stays uid 0 if
+// there is none; in each case without any capability in any set and without a way to new ones.
+// Verified.
 [[nodiscard]] Result<> drop_privileges(const std::optional<User>& user);
 
 // SIGKILL when the parent ends; an error if it already has. `parent`: getppid() at the start. To be
@@ -63,9 +64,9 @@ struct FileRight {
     bool writable = false;
 };
 
-// Landlock, with all rights handled that the kernel and we know (up to ABI 7): files only below these
-// folders, never executed; no TCP; no signals and no abstract sockets beyond the sandbox. Layers add
-// up. Gives the ABI in force, 0 where the kernel has no Landlock.
+// Landlock, with all rights handled that the kernel and we know (up to ABI 7): files only below
+// these folders, never executed; no TCP; no signals and no abstract sockets beyond the sandbox.
+// Layers add up. Gives the ABI in force, 0 where the kernel has no Landlock.
 [[nodiscard]] Result<int> restrict_files(std::span<const FileRight> rights);
 
 // (argument `index` & mask) == value
@@ -89,8 +90,8 @@ struct SystemCall {
 [[nodiscard]] std::vector<SystemCall> common_system_calls();
 
 // seccomp: everything else is EPERM. An errno rather than a kill, because libraries probe for calls
-// they can do without, and because a proof from the inside must live to tell (issue 2, case 6). Calls
-// of a foreign architecture kill. Layers add up.
+// they can do without, and because a proof from the inside must live to tell (issue 2, case 6).
+// Calls of a foreign architecture kill. Layers add up.
 [[nodiscard]] Result<> restrict_system_calls(std::span<const SystemCall> allowed);
 
 }  // namespace vigia::sandbox

@@ -87,8 +87,8 @@ Result<int> restrict_files(std::span<const FileRight> rights) {
         landlock_path_beneath_attr rule{};
         rule.allowed_access = (right.writable ? kWrite : kRead) & handled.files;
         rule.parent_fd = right.descriptor;
-        if (::syscall(
-                SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0) {
+        if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) <
+            0) {
             return fail_errno("add a Landlock rule");
         }
     }

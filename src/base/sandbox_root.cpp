@@ -20,8 +20,8 @@ namespace {
 constexpr mode_t kRootMode = 0755;
 constexpr unsigned kInodesPerFolder = 65536;  // bounds what a child's leftovers cost to remove
 
-// Detached copies of the folders' mounts, made while we are still in the host's mount namespace: the
-// kernel refuses to copy mounts of a namespace that is not one's own.
+// Detached copies of the folders' mounts, made while we are still in the host's mount namespace:
+// the kernel refuses to copy mounts of a namespace that is not one's own.
 Result<std::vector<UniqueFd>> copy_mounts(const std::vector<ReadOnlyFolder>& folders) {
     std::vector<UniqueFd> copies;
     for (const auto& folder : folders) {
@@ -51,9 +51,8 @@ Result<UniqueFd> make_root() {
         ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
         return fail_errno("make the new root");
     }
-    UniqueFd root{::fsmount(context.get(),
-                            FSMOUNT_CLOEXEC,
-                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)};
+    UniqueFd root{::fsmount(
+        context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)};
     if (!root) {
         return fail_errno("mount the new root");
     }
@@ -89,7 +88,10 @@ Result<> furnish(const EmptyRoot& root, const std::vector<UniqueFd>& copies) {
                                          kInodesPerFolder,
                                          root.owner.uid,
                                          root.owner.gid);
-        if (::mount("vigia", folder.place.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+        if (::mount("vigia",
+                    folder.place.c_str(),
+                    "tmpfs",
+                    MS_NOSUID | MS_NODEV | MS_NOEXEC,
                     options.c_str()) < 0) {
             return fail_errno("mount " + folder.place);
         }

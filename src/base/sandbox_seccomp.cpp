@@ -14,6 +14,25 @@
 namespace vigia::sandbox {
 namespace {
 
+// Allowed whatever the arguments.
+constexpr auto kPlain = std::to_array<std::string_view>({
+    // clang-format off
+    // its end and its signals
+    "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+    "restart_syscall", "futex", "set_robust_list", "sched_yield",
+    // messages and waiting
+    "recvmsg", "sendmsg", "poll", "ppoll", "nanosleep", "clock_nanosleep",
+    // memory
+    "brk", "munmap", "mremap", "madvise",
+    // open files, without anything that changes one that the daemon has handed over
+    "read", "readv", "pread64", "preadv", "write", "writev", "lseek", "close", "fstat",
+    "newfstatat", "fadvise64", "dup",
+    // what it may know
+    "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
+    "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrusage", "uname",
+    // clang-format on
+});
+
 using Filter = std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>,
                                decltype([](scmp_filter_ctx filter) { ::seccomp_release(filter); })>;
 
@@ -33,6 +52,7 @@ Result<> allow(const Filter& filter, const SystemCall& call) {
         return {};
     }
     std::vector<scmp_arg_cmp> comparisons;
+    comparisons.reserve(call.conditions.size());
     for (const auto& condition : call.conditions) {
         comparisons.push_back({.arg = condition.index,
                                .op = SCMP_CMP_MASKED_EQ,
@@ -51,20 +71,7 @@ Result<> allow(const Filter& filter, const SystemCall& call) {
 
 std::vector<SystemCall> common_system_calls() {
     std::vector<SystemCall> calls;
-    constexpr auto kPlain = std::to_array<std::string_view>({
-        // its end and its signals
-        "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-        "restart_syscall", "futex", "set_robust_list", "sched_yield",
-        // messages and waiting
-        "recvmsg", "sendmsg", "poll", "ppoll", "nanosleep", "clock_nanosleep",
-        // memory
-        "brk", "munmap", "mremap", "madvise",
-        // open files, without anything that changes one that the daemon has handed over
-        "read", "readv", "pread64", "preadv", "write", "writev", "lseek", "close", "fstat",
-        "newfstatat", "fadvise64", "dup",
-        // what it may know
-        "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
-        "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrusage", "uname"});
+    calls.reserve(kPlain.size());
     for (const auto name : kPlain) {
         calls.push_back({.name = name});
     }
@@ -74,10 +81,10 @@ std::vector<SystemCall> common_system_calls() {
         {.name = "mprotect", .conditions = {{.index = 2, .mask = PROT_EXEC, .value = 0}}});
     // No locks, leases, seals, owners of signals, and no flags of descriptions shared with others.
     for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL}) {
-        calls.push_back({.name = "fcntl",
-                         .conditions = {{.index = 1,
-                                         .mask = kWholeInt,
-                                         .value = static_cast<std::uint64_t>(command)}}});
+        calls.push_back(
+            {.name = "fcntl",
+             .conditions = {
+                 {.index = 1, .mask = kWholeInt, .value = static_cast<std::uint64_t>(command)}}});
     }
     return calls;
 }

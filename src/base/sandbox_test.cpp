@@ -46,11 +46,14 @@ public:
         std::string pattern = (std::filesystem::temp_directory_path() / "vigia-sandbox-XXXXXX");
         path_ = ::mkdtemp(pattern.data());
     }
+
     Folder(const Folder&) = delete;
     Folder& operator=(const Folder&) = delete;
+
     ~Folder() { std::filesystem::remove_all(path_); }
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
     [[nodiscard]] UniqueFd open() const {
         return UniqueFd{::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     }
@@ -116,9 +119,9 @@ TEST(Sandbox, FilesOutsideTheFoldersCannotBeOpenedAndReadOnlyOnesNotChanged) {
     const int status = in_a_child([&] {
         const auto in = readable.open();
         const auto out = writable.open();
-        const auto abi = restrict_files(
-            std::array{FileRight{.descriptor = in.get(), .writable = false},
-                       FileRight{.descriptor = out.get(), .writable = true}});
+        const auto abi =
+            restrict_files(std::array{FileRight{.descriptor = in.get(), .writable = false},
+                                      FileRight{.descriptor = out.get(), .writable = true}});
         if (!abi || *abi == 0) {
             return kRefused;
         }
@@ -147,10 +150,12 @@ TEST(Sandbox, ALayerOnTopOnlyTakesAway) {
         if (!abi || *abi == 0) {
             return kRefused;
         }
-        if (!opens(first.path() / "a", O_WRONLY | O_CREAT) || !restrict_files(std::array{right(1)})) {
+        if (!opens(first.path() / "a", O_WRONLY | O_CREAT) ||
+            !restrict_files(std::array{right(1)})) {
             return 1;
         }
-        return !opens(first.path() / "a") && !opens(second.path() / "b", O_WRONLY | O_CREAT) ? 0 : 2;
+        return !opens(first.path() / "a") && !opens(second.path() / "b", O_WRONLY | O_CREAT) ? 0
+                                                                                             : 2;
     });
     if (status == kRefused) {
         GTEST_SKIP() << "this kernel has no Landlock";
@@ -166,10 +171,10 @@ TEST(Sandbox, TheEmptyRootHoldsOnlyItsFoldersAndThoseAreAsPromised) {
     std::ofstream(host.path() / "file") << "x";
     const int status = in_a_child([&] {
         const auto folder = host.open();
-        const auto entered = enter_empty_root(
-            {.read_only = {{.descriptor = folder.get(), .place = "definitions/0"}},
-             .writable = {{.place = "tmp/0", .bytes = 65536}},
-             .owner = {}});
+        const auto entered =
+            enter_empty_root({.read_only = {{.descriptor = folder.get(), .place = "definitions/0"}},
+                              .writable = {{.place = "tmp/0", .bytes = 65536}},
+                              .owner = {}});
         if (!entered) {
             return 1;
         }
@@ -200,7 +205,8 @@ TEST(Sandbox, RootBecomesTheUserForGood) {
                   if (!drop_privileges(*user)) {
                       return 1;
                   }
-                  const bool back = ::setuid(0) == 0 || ::setgid(0) == 0 || ::setgroups(0, nullptr) == 0;
+                  const bool back =
+                      ::setuid(0) == 0 || ::setgid(0) == 0 || ::setgroups(0, nullptr) == 0;
                   return ::geteuid() == (*user)->uid && !back ? 0 : 2;
               }),
               0);
@@ -264,9 +270,21 @@ TEST(Sandbox, TheProofSeesAChildThatIsNotHeld) {
     ASSERT_GT(got, 0);
     const std::string found = std::string(text.data(), static_cast<std::size_t>(got)) + ",";
     EXPECT_TRUE(found.starts_with("ESCAPED:")) << found;
-    for (const auto* name : {"open_passwd", "fchmod", "futimens", "lease", "lock", "fork", "thread",
-                             "execute", "kill_self", "pidfd_open_parent", "map_executable",
-                             "make_executable", "memory_file", "socket_inet", "connect"}) {
+    for (const auto* name : {"open_passwd",
+                             "fchmod",
+                             "futimens",
+                             "lease",
+                             "lock",
+                             "fork",
+                             "thread",
+                             "execute",
+                             "kill_self",
+                             "pidfd_open_parent",
+                             "map_executable",
+                             "make_executable",
+                             "memory_file",
+                             "socket_inet",
+                             "connect"}) {
         EXPECT_TRUE(found.contains(std::string(name) + ",")) << name << " not in " << found;
     }
 }
@@ -280,6 +298,7 @@ TEST(ChildProgram, TakesASocketAndAUserAndNothingElse) {
     const auto parse = [](std::vector<std::string> words) {
         words.insert(words.begin(), "vigia-scand");
         std::vector<char*> arguments;
+        arguments.reserve(words.size());
         for (auto& word : words) {
             arguments.push_back(word.data());
         }

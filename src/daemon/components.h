@@ -23,7 +23,7 @@
 #include "daemon/policy_store.h"
 #include "daemon/reporter.h"
 #include "daemon/responder.h"
-#include "daemon/self_test.h"
+#include "daemon/selftest.h"
 #include "daemon/sink_pump.h"
 #include "daemon/walker.h"
 #include "definitions/builtin.h"

@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "definitions/builtin.h"
 
-#include <span>
+#include <fmt/format.h>
+
+#include <string_view>
 
 #include "base/text.h"
-#include "definitions/builtin_set.h"
+#include "definitions/signatures.h"
 
 namespace vigia::definitions {
 namespace {
 
-// In pieces, so that neither this file nor the program is taken for what it describes.
-std::string eicar_text() {
-    std::string text = "X5O!P%@AP[4\\PZX54(P^)";
-    text += "7CC)7}$EICAR-STANDARD-";
-    text += "ANTIVIRUS-TEST-FILE!$H+H*";
-    return text;
-}
+// The 68 bytes of https://www.eicar.org/download-anti-malware-testfile/, in hexadecimal.
+constexpr std::string_view kEicarHex =
+    "58354f2150254041505b345c505a58353428505e2937434329377d24"
+    "45494341522d5354414e444152442d414e544956495255532d544553542d46494c45"
+    "2124482b482a";
 
-// Nothing but our own self-test has a reason to hold this.
-std::string canary_text() {
-    std::string text = "VIGIA-CANARY-";
-    text += "5b1f0c9a-3c52-4f0e-";
-    text += "9d57-1e6a2c40b7d8";
-    return text;
-}
+// "VIGIA-CANARY-" and 32 digits drawn once at random, in hexadecimal: no file has it by chance.
+constexpr std::string_view kCanaryHex =
+    "56494749412d43414e4152592d"
+    "3731646663363963663930663337643936656130386261643564353064386363";
 
-// ClamAV's body signatures (.ndb): name, target (0: any file), offset, content in hex.
-std::string body_signature(const std::string& name, const std::string& offset, const std::string& text) {
-    return name + ":0:" + offset + ":" + to_hex(std::as_bytes(std::span(text))) + "\n";
+std::string from_constant(std::string_view hex) {
+    std::string text;
+    if (const auto bytes = from_hex(hex)) {
+        for (const auto byte : *bytes) {
+            text += static_cast<char>(byte);
+        }
+    }
+    return text;
 }
 
 }  // namespace
 
 std::string canary_content() {
-    return canary_text() + "\n";
+    return from_constant(kCanaryHex);
 }
 
 std::string eicar_content() {
-    return eicar_text();
+    return from_constant(kEicarHex);
 }
 
-std::vector<BuiltinFile> builtin_set() {
-    // EICAR counts at the start of a file only, as its definition demands: documents quote it.
-    return {{.name = "vigia-builtin.ndb",
-             .content = body_signature("Eicar-Test-Signature", "0", eicar_text()) +
-                        body_signature("Vigia.Canary", "0", canary_text())}};
+std::string builtin_signatures() {
+    // Target 0: any file; offset 0: only at its beginning.
+    return fmt::format("Eicar-Test-Signature:0:0:{}\nVigia.Canary:0:0:{}\n", kEicarHex, kCanaryHex);
 }
 
 }  // namespace vigia::definitions

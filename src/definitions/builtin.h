@@ -21,11 +21,11 @@ namespace vigia::definitions {
 // A set of definition files gathered for one load: our own folder with hard copies, so that nobody
 // changes a file between our digest and the engine's read.
 struct GatheredSet {
-    std::string generation;              // first 16 hex digits of the digest over names and contents
-    std::filesystem::path folder;        // definitions/generations/<generation>
-    std::vector<UniqueFd> folders;       // for ScanService::DefinitionSet
-    DefinitionsStatus status;            // sources, how many files of each
-    std::vector<std::string> problems;   // a source that cannot be read, a file left out and why
+    std::string generation;             // first 16 hex digits of the digest over names and contents
+    std::filesystem::path folder;       // definitions/generations/<generation>
+    std::vector<UniqueFd> folders;      // for ScanService::DefinitionSet
+    DefinitionsStatus status;           // sources, how many files of each
+    std::vector<std::string> problems;  // a source that cannot be read, a file left out and why
 };
 
 // The built-in set (EICAR, canary) plus every `folder` source of the policy: its plain ClamAV files

@@ -11,7 +11,8 @@ struct BuiltinFile {
     std::string content;
 };
 
-// Definitions that need no network: a fresh installation detects EICAR, and the self-test its canary.
+// Definitions that need no network: a fresh installation detects EICAR, and the self-test its
+// canary.
 [[nodiscard]] std::vector<BuiltinFile> builtin_set();
 
 }  // namespace vigia::definitions

@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/sha256.h"
 
 namespace vigia::definitions {
 
-// SHA-256 over names and contents, in the order given, so told apart that no two sets of files give
-// the same input.
-class Digest {
-public:
-    Digest();
-    Digest(Digest&&) noexcept;
-    Digest& operator=(Digest&&) noexcept;
-    Digest(const Digest&) = delete;
-    Digest& operator=(const Digest&) = delete;
-    ~Digest();
+// The names in a folder, sorted, without "." and "..". At most `limit`; more is EOVERFLOW.
+[[nodiscard]] Result<std::vector<std::string>> names_in(int folder, std::size_t limit);
 
-    void begin_file(std::string_view name);
-    void add(std::string_view bytes);
+// SHA-256 over the sorted names, sizes and contents of a folder of plain files. Anything else in it
+// (a link, a folder) is an error: it is no generation of ours.
+[[nodiscard]] Result<Sha256> digest_of_folder(int folder);
 
-    // The first 16 hex digits.
-    [[nodiscard]] std::string finish();
-
-private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
-};
+// More files than this is no set of definitions.
+inline constexpr std::size_t kMaxFiles = 10'000;
 
 }  // namespace vigia::definitions

@@ -21,8 +21,8 @@ public:
     Hasher& operator=(const Hasher&) = delete;
     ~Hasher();
 
-    // From offset 0 to the end, wherever that is when it gets there; the position is left alone. What
-    // cannot be read is an errno in the answer. The id is left to the caller.
+    // From offset 0 to the end, wherever that is when it gets there; the position is left alone.
+    // What cannot be read is an errno in the answer. The id is left to the caller.
     [[nodiscard]] wire::HashDone hash(int file);
 
 private:

@@ -25,13 +25,15 @@ vigia::Result<> run(std::span<char* const> arguments) {
 
 }  // namespace
 
-int main(int count, char** arguments) try {
-    const auto ended = run(std::span(arguments, static_cast<std::size_t>(count)));
-    if (!ended) {
-        vigia::log::error("vigia-hash: " + vigia::printable(ended.error().message()));
+int main(int count, char** arguments) {
+    try {
+        const auto ended = run(std::span(arguments, static_cast<std::size_t>(count)));
+        if (!ended) {
+            vigia::log::error("vigia-hash: " + vigia::printable(ended.error().message()));
+        }
+        return ended ? EXIT_SUCCESS : EXIT_FAILURE;
+    } catch (const std::exception& error) {
+        vigia::log::error(std::string("vigia-hash: ") + error.what());
+        return EXIT_FAILURE;
     }
-    return ended ? EXIT_SUCCESS : EXIT_FAILURE;
-} catch (const std::exception& error) {
-    vigia::log::error(std::string("vigia-hash: ") + error.what());
-    return EXIT_FAILURE;
 }

@@ -27,8 +27,9 @@ namespace vigia::host {
 namespace {
 
 constexpr std::size_t kMaxNamespaces = 4096;
-constexpr std::size_t kMaxForeignMounts = 65'536;         // of all other namespaces together
-constexpr std::size_t kMaxMountinfo = 64U * 1024 * 1024;  // fs.mount-max is 100,000 lines
+constexpr std::size_t kMaxForeignMounts = 65'536;  // of all other namespaces together
+constexpr std::size_t kMaxMountinfo =
+    std::size_t{64} * 1024 * 1024;  // fs.mount-max is 100,000 lines
 constexpr std::size_t kShownOfALine = 120;
 
 std::string_view next_word(std::string_view& rest, char separator = ' ') {

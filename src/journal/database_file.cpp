@@ -206,7 +206,7 @@ Salvage salvage(sqlite::Database& database) {
     return saved;
 }
 
-FileWatch::FileWatch(std::filesystem::path file)
+FileWatch::FileWatch(const std::filesystem::path& file)
     : files_{file, file.native() + "-wal", file.native() + "-shm"} {}
 
 FileWatch::Seen FileWatch::look(const std::filesystem::path& file) noexcept {

@@ -52,7 +52,7 @@ struct Salvage {
 // Which files the names lead to; tells when they are no longer those of our connections.
 class FileWatch {
 public:
-    explicit FileWatch(std::filesystem::path file);
+    explicit FileWatch(const std::filesystem::path& file);
 
     // Remembers what is there now. Call when a connection has written.
     void note() noexcept;

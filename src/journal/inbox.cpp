@@ -9,7 +9,7 @@
 namespace vigia::journal {
 namespace {
 
-constexpr std::size_t kBatchEvents = 4000;
+constexpr std::size_t kBatchEvents = 2000;  // a commit that comes meanwhile waits for them
 constexpr std::size_t kTelemetryPerRequest = 1000;
 
 bool is_telemetry(const Request& request) noexcept {
@@ -109,6 +109,7 @@ Inbox::Batch Inbox::take(std::chrono::milliseconds patience) {
     }
     oldest_telemetry_ = BootClock::now();
     batch.overflow = overflow_to_tell();
+    batch.stopping = stopping_;
     batch.stop = stopping_ && requests_.empty();
     return batch;
 }

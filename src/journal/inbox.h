@@ -46,7 +46,8 @@ public:
         std::vector<Request> requests;
         std::size_t telemetry = 0;  // events in those without a ticket
         DropCounts overflow;        // to be told now
-        bool stop = false;          // nothing will come after this
+        bool stopping = false;      // stop() has been called
+        bool stop = false;          // and nothing will come after this
     };
 
     explicit Inbox(Options options) : options_(options) {}

@@ -90,7 +90,7 @@ public:
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
 
-    // Writes what waits (one attempt) and marks the stop as clean.
+    // Writes what waits, for at most 1.5 s, and marks the stop as clean if all was written.
     virtual ~Journal() = default;
 
     // Durable (synchronous=FULL) when it returns; concurrent commits share one transaction. The

@@ -42,10 +42,10 @@ protected:
 
     // Quarantine and values are there, writing works, the renewal is told first.
     void expect_renewed(const std::string& old_epoch, const std::string& reason) {
-        EXPECT_NE(journal_->state().epoch, old_epoch);
-        EXPECT_TRUE(journal_->state().began_new);
         const auto stored = commit(event("after"));
         ASSERT_TRUE(stored) << stored.error().message();
+        EXPECT_NE(journal_->state().epoch, old_epoch);
+        EXPECT_TRUE(journal_->state().began_new);
         const auto events = all();
         expect_gapless(events);
         const auto first = nlohmann::json::parse(events.at(0).json);

@@ -34,7 +34,7 @@ private:
 };
 
 class JournalFixture : public testing::Test {
-protected:
+public:
     JournalFixture() {
         std::string pattern = std::filesystem::temp_directory_path() / "vigia-journal-XXXXXX";
         folder_ = ::mkdtemp(pattern.data());
@@ -46,6 +46,9 @@ protected:
                     .clock = clock_};
     }
 
+    JournalFixture(const JournalFixture&) = delete;
+    JournalFixture& operator=(const JournalFixture&) = delete;
+
     ~JournalFixture() override {
         journal_.reset();
         if (mounted_) {
@@ -55,7 +58,8 @@ protected:
         std::filesystem::remove_all(folder_, ignored);
     }
 
-    // False, and says why, without the right to mount.
+protected:
+    // False, with errno, without the right to mount.
     [[nodiscard]] bool mount_tmpfs(const std::string& options) {
         mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, options.c_str()) == 0;
         return mounted_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kCommitTimeout{30};
 constexpr std::chrono::seconds kRetentionTimeout{120};
+constexpr std::chrono::milliseconds kStopTime{1500};  // the daemon ends within 2 s
 
 class SqliteJournal final : public Journal {
 public:
@@ -115,10 +117,18 @@ private:
     }
 
     void run() {
+        std::optional<BootTime> until;
         bool stop = false;
         while (!stop) {
             auto batch = inbox_.take(writer_.patience());
             stop = batch.stop;
+            if (batch.stopping && !until) {
+                until = BootClock::now() + kStopTime;
+            }
+            if (!stop && until && BootClock::now() > *until) {
+                writer_.abandon();  // the next start says that telemetry may be missing
+                return;
+            }
             auto answers = writer_.process(std::move(batch));
             publish();
             for (auto& answer : answers) {

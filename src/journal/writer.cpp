@@ -15,7 +15,7 @@ constexpr std::size_t kMaxHeld = 10'000;    // events
 constexpr std::size_t kHeldPerPiece = 500;  // events of one transaction while catching up
 constexpr std::chrono::seconds kRetry{1};
 constexpr std::chrono::seconds kSizeCheck{1};
-constexpr std::chrono::seconds kReserveRetry{10};
+constexpr std::chrono::seconds kReserveRetry{5};
 
 // The storage refuses for now; nothing is wrong with how we were set up.
 bool may_pass(const Error& error) noexcept {
@@ -142,12 +142,17 @@ Result<> Writer::attempt(Changes changes, Stored& stored) {
 
 Result<> Writer::with_reserve(const std::function<Result<>()>& work) {
     auto result = work();
-    if (!result && sqlite::is_no_space(result.error()) && reserve_.ready()) {
+    if (result || !sqlite::is_no_space(result.error())) {
+        return result;
+    }
+    if (reserve_.ready()) {
         reserve_.release();
         reserve_tried_at_ = BootClock::now();
-        result = work();
     }
-    return result;
+    if (store_) {
+        store_->database().checkpoint();  // the WAL begins again at its start: space that we have
+    }
+    return work();
 }
 
 Result<> Writer::transact(Changes changes, Stored& stored, bool tell_losses) {
@@ -260,9 +265,14 @@ Journal::State Writer::state() {
 
 void Writer::finish() noexcept {
     reader_.close();
-    if (store_ && watch_.moved() == nullptr) {
+    if (store_ && spool_.empty() && watch_.moved() == nullptr) {
         store_->finish();
     }
+    store_.reset();
+}
+
+void Writer::abandon() noexcept {
+    reader_.close();
     store_.reset();
 }
 

@@ -51,6 +51,9 @@ public:
     // A clean stop.
     void finish() noexcept;
 
+    // A stop that is not: what waits is not written any more.
+    void abandon() noexcept;
+
 private:
     // A journal that had to be given up, until the next one has taken over what was saved.
     struct Lost {

@@ -65,9 +65,8 @@ void check_disjoint(const Node& document,
         const auto* text = (*allowed)[at].as<std::string>();
         const auto value = text != nullptr ? canonical(*text) : std::string{};
         if (!value.empty() && known.contains(value)) {
-            list.item(at).wrong(
-                (*allowed)[at].at,
-                {.message = fmt::format("{} is also in {}.block", value, section)});
+            list.item(at).wrong((*allowed)[at].at,
+                                {.message = fmt::format("{} is also in {}.block", value, section)});
         }
     }
 }

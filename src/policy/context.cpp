@@ -39,9 +39,8 @@ void Problems::add(Position at, std::string key, Complaint complaint) {
 }
 
 std::vector<Problem> Problems::take() {
-    std::ranges::stable_sort(found_, {}, [](const Problem& problem) {
-        return std::pair{problem.line, problem.column};
-    });
+    std::ranges::stable_sort(
+        found_, {}, [](const Problem& problem) { return std::pair{problem.line, problem.column}; });
     if (left_out_ > 0) {
         const auto& last = found_.back();
         found_.push_back({.file = file_,

@@ -33,7 +33,8 @@ private:
     std::size_t left_out_ = 0;
 };
 
-// Where the reader is: the key path, and where mistakes go. Cheap to derive, never outlives Problems.
+// Where the reader is: the key path, and where mistakes go. Cheap to derive, never outlives
+// Problems.
 class Context {
 public:
     explicit Context(Problems& problems) : problems_(&problems) {}

@@ -16,13 +16,13 @@ namespace vigia::policy {
 // Which rule leaves something out, and why.
 struct ExclusionMatch {
     bool excluded = false;
-    std::string set;     // "ci"
-    std::string rule;    // "path /srv/ci/cache"
-    std::string why;     // the set's reason
+    std::string set;   // "ci"
+    std::string rule;  // "path /srv/ci/cache"
+    std::string why;   // the set's reason
 };
 
 struct ProcessFacts {
-    std::string_view program = {};   // path; empty: unknown
+    std::string_view program = {};  // path; empty: unknown
     std::string_view user = {};
     bool ancestor_matches_children_rule = false;
 };
@@ -56,7 +56,7 @@ enum class Action : std::uint8_t { None, Report, Quarantine };
 
 struct Decision {
     Action action = Action::None;
-    std::string why;               // "policy mode audit", "threat excluded by set ci", …
+    std::string why;                // "policy mode audit", "threat excluded by set ci", …
     ExclusionMatch exclusion = {};  // the threat's, when it is why
 };
 

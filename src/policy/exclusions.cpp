@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,11 +37,14 @@ struct ProcessRule {
 };
 
 bool in_force(const ExclusionSet& set, WallTime now) noexcept {
-    return !set.expires || now < WallTime(*set.expires);
+    // In days: a date beyond 2262 does not fit the nanoseconds of WallTime.
+    return !set.expires || std::chrono::floor<std::chrono::days>(now) < *set.expires;
 }
 
 // The rule for exactly this text, of a set in force. `rules` are sorted by their text.
-const Rule* find_rule(const std::vector<Rule>& rules, std::string_view text, WallTime now) noexcept {
+const Rule* find_rule(const std::vector<Rule>& rules,
+                      std::string_view text,
+                      WallTime now) noexcept {
     const auto same = std::ranges::equal_range(rules, text, {}, &Rule::text);
     const auto found =
         std::ranges::find_if(same, [&](const Rule& rule) { return in_force(*rule.set, now); });
@@ -108,7 +113,8 @@ void Exclusions::Impl::add(const ExclusionSet& set) {
     for (const auto& text : set.wildcards) {
         // The policy was validated: what does not compile was refused with its line and column.
         if (auto wildcard = Wildcard::compile(text)) {
-            patterns.push_back({.wildcard = *std::move(wildcard), .rule = {.text = text, .set = &set}});
+            patterns.push_back(
+                {.wildcard = *std::move(wildcard), .rule = {.text = text, .set = &set}});
         }
     }
     for (const auto& process : set.processes) {
@@ -178,8 +184,8 @@ ExclusionMatch Exclusions::match_path(std::string_view path, WallTime now) const
 
 ExclusionMatch Exclusions::match_process(const ProcessFacts& process, WallTime now) const {
     for (const auto& [rule, set] : impl_->processes) {
-        const bool itself = rule->path == process.program &&
-                            (rule->user.empty() || rule->user == process.user);
+        const bool itself =
+            rule->path == process.program && (rule->user.empty() || rule->user == process.user);
         const bool below = rule->children && process.ancestor_matches_children_rule;
         if ((itself || below) && in_force(*set, now)) {
             return match(*set,
@@ -191,7 +197,8 @@ ExclusionMatch Exclusions::match_process(const ProcessFacts& process, WallTime n
 
 ExclusionMatch Exclusions::match_threat(std::string_view threat, WallTime now) const {
     const auto* rule = find_rule(impl_->threats, plain_threat_name(threat), now);
-    return rule == nullptr ? ExclusionMatch{} : match(*rule->set, fmt::format("threat {}", rule->text));
+    return rule == nullptr ? ExclusionMatch{}
+                           : match(*rule->set, fmt::format("threat {}", rule->text));
 }
 
 std::vector<std::string> Exclusions::folders(WallTime now) const {

@@ -85,10 +85,16 @@ TEST(Exclusions, ASetIsInForceUntilItsDayBeginsInUtc) {
     EXPECT_THAT(all(WallTime(day)), testing::Each(false));
 }
 
+TEST(Exclusions, ADateBeyondTheClocksRangeIsFarAway) {
+    const auto rules = exclusions(
+        {{.name = "far", .expires = sys_days{year{9999} / December / 31}, .paths = {"/a"}}});
+    EXPECT_TRUE(rules.match_path("/a/x", kNow).excluded);
+}
+
 TEST(Exclusions, ASetInForceCountsWhenAnotherWithTheSameRuleHasExpired) {
     const sys_days past{year{2020} / January / 1};
-    const auto rules = exclusions({{.name = "old", .expires = past, .paths = {"/a"}},
-                                   {.name = "new", .paths = {"/a"}}});
+    const auto rules = exclusions(
+        {{.name = "old", .expires = past, .paths = {"/a"}}, {.name = "new", .paths = {"/a"}}});
     EXPECT_EQ(rules.match_path("/a/x", kNow).set, "new");
     EXPECT_THAT(rules.folders(kNow), ElementsAre("/a"));
 }
@@ -110,10 +116,10 @@ TEST(Exclusions, AThreatIsComparedWithoutTheEnginesAddition) {
 }
 
 TEST(Exclusions, AProcessIsItsProgramItsUserAndWhereAskedItsChildren) {
-    const auto rules = exclusions(
-        {{.name = "p",
-          .processes = {{.path = "/usr/bin/make", .user = "ci", .children = true},
-                        {.path = "/usr/bin/rsync"}}}});
+    const auto rules =
+        exclusions({{.name = "p",
+                     .processes = {{.path = "/usr/bin/make", .user = "ci", .children = true},
+                                   {.path = "/usr/bin/rsync"}}}});
     const auto excluded = [&](const ProcessFacts& facts) {
         return rules.match_process(facts, kNow).excluded;
     };
@@ -167,7 +173,9 @@ TEST(Wildcard, TwoStarsCrossComponentsAndMayBeNothing) {
 
 TEST(Wildcard, QuestionMarksClassesAndEscapesMatchOneByte) {
     EXPECT_TRUE(matches("/a?c", "/abc"));
-    EXPECT_TRUE(matches("/a?c", "/a\xff" "c"));
+    EXPECT_TRUE(matches("/a?c",
+                        "/a\xff"
+                        "c"));
     EXPECT_FALSE(matches("/a?c", "/a/c"));
     EXPECT_FALSE(matches("/a?c", "/ac"));
     EXPECT_TRUE(matches("/[a-c]x", "/bx"));

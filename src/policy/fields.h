@@ -14,8 +14,8 @@
 #include "policy/tree.h"
 #include "policy/types.h"
 
-// Tables whose keys are the members of a struct. A struct's rows are the one place that names a key:
-// reading, unknown keys, printing and comparing all follow from them.
+// Tables whose keys are the members of a struct. A struct's rows are the one place that names a
+// key: reading, unknown keys, printing and comparing all follow from them.
 namespace vigia::policy {
 
 template <typename T>
@@ -49,7 +49,8 @@ template <typename T, typename Type, auto kMember>
     }
 }
 
-// The member that `kMember` gives (a generic lambda, for const and non-const alike), of type `Type`.
+// The member that `kMember` gives (a generic lambda, for const and non-const alike), of type
+// `Type`.
 template <typename T, typename Type, auto kMember>
 [[nodiscard]] consteval Field<T> field(std::string_view key, bool required = false) {
     return {.key = key,
@@ -72,8 +73,8 @@ template <typename T>
     return keys;
 }
 
-// Reads what is good into `into` and tells of the rest. False: not a table, or a required key is not
-// there, so that there is nothing to use.
+// Reads what is good into `into` and tells of the rest. False: not a table, or a required key is
+// not there, so that there is nothing to use.
 template <typename T>
 bool read_fields(const Node& node,
                  const Context& context,

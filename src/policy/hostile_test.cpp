@@ -74,6 +74,20 @@ TEST(HostilePolicy, BracketsAndDotsInStringsAndCommentsAreNoNesting) {
     }
 }
 
+// The parser's own assertions do not hold for these.
+TEST(HostilePolicy, WhatIsNoKeyInAHeaderIsASyntaxError) {
+    for (const std::string_view text : {"[[}]", "[}]", "[=]", "[[=]]", "[\"a\".}]", "a.} = 1"}) {
+        EXPECT_EQ(only_problem(text).line, 1U) << text;
+    }
+}
+
+TEST(HostilePolicy, LatinLettersBehindALineContinuationAreText) {
+    const auto parsed = parse("[policy]\nname = \"\"\"\\\n  ñandú\"\"\"\n", "p");
+    ASSERT_TRUE(parsed) << parsed.error()[0].text();
+    EXPECT_EQ((*parsed)->name, "ñandú");
+    EXPECT_EQ(only_problem("[policy]\nnameñ = 1\n").line, 2U);
+}
+
 TEST(HostilePolicy, AThousandMistakesAreListedAndTheRestCounted) {
     std::string text = "[files]\nwatch = [";
     text += repeated("1,", 50'000) + "]\n";
@@ -90,9 +104,14 @@ TEST(HostilePolicy, ALongUnknownNameIsToldOfShortly) {
 }
 
 TEST(HostilePolicy, ASectionThatIsNoTableIsAMistakeNotACrash) {
-    for (const std::string_view text : {"files = 1", "exclusions = []", "exclusions = {a = 1}",
-                                        "sinks = {}", "sinks = [1]", "policy = []",
-                                        "[exclusions]\n\"../x\" = {}", "[exclusions]\n\"\" = {}"}) {
+    for (const std::string_view text : {"files = 1",
+                                        "exclusions = []",
+                                        "exclusions = {a = 1}",
+                                        "sinks = {}",
+                                        "sinks = [1]",
+                                        "policy = []",
+                                        "[exclusions]\n\"../x\" = {}",
+                                        "[exclusions]\n\"\" = {}"}) {
         const auto parsed = parse(text, "p");
         ASSERT_FALSE(parsed) << text;
         EXPECT_THAT(parsed.error(), SizeIs(1)) << text;

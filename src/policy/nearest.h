@@ -8,7 +8,8 @@
 
 namespace vigia::policy {
 
-// How many single-character edits (insert, delete, replace, swap of neighbours) make `left` `right`.
+// How many single-character edits (insert, delete, replace, swap of neighbours) make `left`
+// `right`.
 [[nodiscard]] std::size_t edit_distance(std::string_view left, std::string_view right);
 
 // The name that was probably meant: nearest by edits, at most a third of its length away (at least

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include <ostream>
@@ -19,7 +18,7 @@ namespace {
 struct Option {
     std::string_view section;
     std::string_view key;
-    std::vector<std::string> good;   // the first is what it prints as, too
+    std::vector<std::string> good;  // the first is what it prints as, too
     std::vector<std::string> bad;
 };
 
@@ -55,8 +54,8 @@ TEST_P(EachOption, RefusesWhatIsWrongAtItsPlace) {
         const auto& problem = parsed.error()[0];
         EXPECT_EQ(problem.line, 2U) << problem.text();
         EXPECT_GT(problem.column, GetParam().key.size()) << problem.text();
-        EXPECT_TRUE(problem.key.starts_with(
-            fmt::format("{}.{}", GetParam().section, GetParam().key)))
+        EXPECT_TRUE(
+            problem.key.starts_with(fmt::format("{}.{}", GetParam().section, GetParam().key)))
             << problem.text();
     }
 }
@@ -77,29 +76,58 @@ INSTANTIATE_TEST_SUITE_P(
         Option{"files",
                "on_execute_timeout",
                {"\"500ms\"", "\"2s\"", "\"1m\""},
-               {"\"2\"", "2", "\"2 s\"", "\"99ms\"", "\"2m\"", "\"-1s\"", "\"1.5s\"", "\"\"",
-                "\"99999999999999999999s\"", "\"9223372036854775807d\""}},
+               {"\"2\"",
+                "2",
+                "\"2 s\"",
+                "\"99ms\"",
+                "\"2m\"",
+                "\"-1s\"",
+                "\"1.5s\"",
+                "\"\"",
+                "\"99999999999999999999s\"",
+                "\"9223372036854775807d\""}},
         Option{"files", "on_timeout", {"\"deny\"", "\"allow\""}, {"\"block\""}},
         Option{"files",
                "watch",
                {"[\"/srv\", \"/home\"]", "[\"/\"]", "[\"/srv/\", \"//home//x\"]"},
-               {"\"/srv\"", "[\"srv\"]", "[\"\"]", "[\"/a/../b\"]", "[\"/a/.\"]", "[1]",
+               {"\"/srv\"",
+                "[\"srv\"]",
+                "[\"\"]",
+                "[\"/a/../b\"]",
+                "[\"/a/.\"]",
+                "[1]",
                 "[\"/a\\u0000b\"]"}},
         Option{"files",
                "max_file_size",
                {"\"64KiB\"", "4096", "\"4096\"", "\"1GB\"", "\"100MiB\"", "\"1B\""},
-               {"\"\"", "\"100M\"", "\"100 MiB\"", "0", "-5", "\"2GiB\"", "\"1TiB\"", "true",
-                "\"18446744073709551616\"", "\"9999999999TiB\""}},
+               {"\"\"",
+                "\"100M\"",
+                "\"100 MiB\"",
+                "0",
+                "-5",
+                "\"2GiB\"",
+                "\"1TiB\"",
+                "true",
+                "\"18446744073709551616\"",
+                "\"9999999999TiB\""}},
         Option{"files", "archives", {"false"}, kNoFlag},
         Option{"network", "device_flow_correlation", {"false"}, kNoFlag},
         Option{"network", "mode", {"\"block\"", "\"audit\""}, {"\"quarantine\""}},
         Option{"network",
                "block",
                {"[\"203.0.113.0/24\", \"2001:db8::/32\", \"0.0.0.0/0\"]",
-                "[\"10.1.2.3\", \"::1\"]", "[]"},
-               {"[\"203.0.113.1/24\"]", "[\"2001:db8::1/32\"]", "[\"10.0.0.0/33\"]",
-                "[\"10.0.0/8\"]", "[\"example.org\"]", "[\"10.0.0.0/\"]", "[\"10.0.0.0/8x\"]",
-                "[\"::ffff:10.0.0.0/104\"]", "[\"\"]", "[8]"}},
+                "[\"10.1.2.3\", \"::1\"]",
+                "[]"},
+               {"[\"203.0.113.1/24\"]",
+                "[\"2001:db8::1/32\"]",
+                "[\"10.0.0.0/33\"]",
+                "[\"10.0.0/8\"]",
+                "[\"example.org\"]",
+                "[\"10.0.0.0/\"]",
+                "[\"10.0.0.0/8x\"]",
+                "[\"::ffff:10.0.0.0/104\"]",
+                "[\"\"]",
+                "[8]"}},
         Option{"network", "allow", {"[\"127.0.0.0/8\"]"}, {"[\"127.0.0.1/8\"]"}},
         Option{"processes", "monitor", {"false"}, kNoFlag},
         Option{"processes", "memfd_execute", {"\"kill\"", "\"audit\""}, {"\"block\""}},
@@ -107,8 +135,12 @@ INSTANTIATE_TEST_SUITE_P(
         Option{"processes",
                "redact",
                {"[\"token=\\\\S+\", \"[0-9]{16}\"]"},
-               {"[\"(\"]", "[\"\"]", "[\"a*\"]", "[\"[z-a]\"]",
-                "[\"" + std::string(257, 'a') + "\"]", "[\"(((a{99}){99}){99}){99}\"]"}},
+               {"[\"(\"]",
+                "[\"\"]",
+                "[\"a*\"]",
+                "[\"[z-a]\"]",
+                "[\"" + std::string(257, 'a') + "\"]",
+                "[\"(((a{99}){99}){99}){99}\"]"}},
         Option{"exclusions.x", "reason", {"\"why\""}, {"1", "\"\""}},
         Option{"exclusions.x",
                "expires",
@@ -121,9 +153,21 @@ INSTANTIATE_TEST_SUITE_P(
         Option{"exclusions.x",
                "wildcards",
                {"[\"/home/*/.cache/**\", \"**/*.[oa]\"]", "[\"/a/\\\\[x\"]"},
-               {"[\"*.o\"]", "[\"/**\"]", "[\"**\"]", "[\"/**/*\"]", "[\"/a[\"]", "[\"/a[]\"]",
-                "[\"/a***b\"]", "[\"/a\\\\\"]", "[\"/a//b\"]", "[\"/a/\"]", "[\"/a/../b\"]",
-                "[\"/[z-a]\"]", "[\"/[/]\"]", "[\"\"]", "[\"/" + std::string(255, 'a') + "\"]"}},
+               {"[\"*.o\"]",
+                "[\"/**\"]",
+                "[\"**\"]",
+                "[\"/**/*\"]",
+                "[\"/a[\"]",
+                "[\"/a[]\"]",
+                "[\"/a***b\"]",
+                "[\"/a\\\\\"]",
+                "[\"/a//b\"]",
+                "[\"/a/\"]",
+                "[\"/a/../b\"]",
+                "[\"/[z-a]\"]",
+                "[\"/[/]\"]",
+                "[\"\"]",
+                "[\"/" + std::string(255, 'a') + "\"]"}},
         Option{"exclusions.x",
                "extensions",
                {"[\"iso\", \"qcow2\"]", "[\".iso\", \"ISO\"]"},
@@ -136,8 +180,11 @@ INSTANTIATE_TEST_SUITE_P(
                "processes",
                {"[{ path = \"/usr/bin/make\", user = \"ci\", children = true }]",
                 "[{ path = \"/usr/bin/make\" }]"},
-               {"[{ path = \"make\" }]", "[{ user = \"ci\" }]", "[\"/usr/bin/make\"]",
-                "[{ path = \"/m\", childs = true }]", "[{ path = \"/m\", children = 1 }]"}},
+               {"[{ path = \"make\" }]",
+                "[{ user = \"ci\" }]",
+                "[\"/usr/bin/make\"]",
+                "[{ path = \"/m\", childs = true }]",
+                "[{ path = \"/m\", children = 1 }]"}},
         Option{"hashes", "block", {"[\"" + kDigest + "\"]"}, {"[\"abc\"]", "[\"\"]", "[1]"}},
         Option{"hashes", "allow", {"[\"" + kDigest + "\"]"}, {"[\"" + kDigest + "0\"]"}},
         Option{"definitions",
@@ -145,8 +192,10 @@ INSTANTIATE_TEST_SUITE_P(
                {"[{ kind = \"folder\", path = \"/srv/d\" }, { kind = \"https\", url = "
                 "\"https://example.org/d\" }]",
                 "[{ kind = \"clamav\" }]"},
-               {"[{ kind = \"ftp\" }]", "[{ kind = \"https\", url = \"ftp://x\" }]",
-                "[{ kind = \"clamav\", mirrors = [\"database.clamav.net\"] }]", "{}"}},
+               {"[{ kind = \"ftp\" }]",
+                "[{ kind = \"https\", url = \"ftp://x\" }]",
+                "[{ kind = \"clamav\", mirrors = [\"database.clamav.net\"] }]",
+                "{}"}},
         Option{"definitions", "check_every", {"\"30m\"", "\"1s\""}, {"\"0s\"", "\"31d\""}},
         Option{"definitions", "keep_generations", {"1", "100"}, {"0", "101", "\"3\""}},
         Option{"scan", "workers", {"4", "\"auto\""}, {"0", "65", "\"many\"", "true"}},
@@ -159,19 +208,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "[{ kind = \"full\", at = \"daily 24:00\" }]",
                 "[{ kind = \"full\", at = \"daily 2:30\" }]",
                 "[{ kind = \"full\", at = \"monthly 29 02:30\" }]",
-                "[{ kind = \"full\", at = \"\" }]", "[{ kind = \"ful\", at = \"daily 02:30\" }]"}},
-        Option{"scan", "cpu_budget", {"\"50%\"", "\"1%\"", "\"100%\""},
+                "[{ kind = \"full\", at = \"\" }]",
+                "[{ kind = \"ful\", at = \"daily 02:30\" }]"}},
+        Option{"scan",
+               "cpu_budget",
+               {"\"50%\"", "\"1%\"", "\"100%\""},
                {"\"0%\"", "\"101%\"", "\"50\"", "50", "\"%\"", "\"half\""}},
         Option{"scan", "selftest_every", {"\"1m\""}, {"\"1ms\""}},
         Option{"journal", "max_size", {"\"1GiB\""}, {"\"1KiB\""}},
-        Option{"journal", "max_age", {"\"1d\"", "\"36h\""}, {"\"1m\"", "\"4000d\""}},
+        Option{"journal", "max_age", {"\"1d\"", "\"36h\""}, {"\"1m\"", "\"90m\"", "\"4000d\""}},
         Option{"faults", "self_heal", {"false"}, kNoFlag},
         Option{"faults", "install_packages", {"true"}, kNoFlag},
         Option{"faults",
                "overrides",
                {"[{ id = 6, window = \"10m\", threshold = 3, raise_after = \"0ms\", clear_after = "
                 "\"5s\" }]"},
-               {"[{ id = 12 }]", "[{ window = \"1m\" }]", "[{ id = 6, threshold = 0 }]",
+               {"[{ id = 12 }]",
+                "[{ window = \"1m\" }]",
+                "[{ id = 6, threshold = 0 }]",
                 "[{ id = \"6\" }]"}}));
 
 TEST(Options, ASuggestionIsAValueThatIsTaken) {
@@ -179,6 +233,7 @@ TEST(Options, ASuggestionIsAValueThatIsTaken) {
         std::string_view text;
         std::string_view suggestion;
     };
+
     for (const auto& [text, suggestion] : std::vector<Case>{
              {"[files]\nwatch = [\"/a/../b\"]", "/b"},
              {"[files]\nmax_file_size = \"100M\"", "100MiB"},

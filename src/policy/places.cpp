@@ -138,8 +138,7 @@ Parsed<std::string> parse_path(std::string_view text) {
                       std::move(path));
     }
     if (path.size() >= PATH_MAX) {
-        return refuse(
-            fmt::format("{} bytes; a path has at most {}", path.size(), PATH_MAX - 1));
+        return refuse(fmt::format("{} bytes; a path has at most {}", path.size(), PATH_MAX - 1));
     }
     return path;
 }
@@ -147,8 +146,9 @@ Parsed<std::string> parse_path(std::string_view text) {
 Parsed<std::string> parse_excluded_path(std::string_view text) {
     auto path = parse_path(text);
     if (path && *path == "/") {
-        return refuse("excluding / would leave out everything; name the folders, or set "
-                      "files.monitor_copies_and_moves = false");
+        return refuse(
+            "excluding / would leave out everything; name the folders, or set "
+            "files.monitor_copies_and_moves = false");
     }
     return path;
 }
@@ -161,9 +161,9 @@ Parsed<std::string> parse_wildcard(std::string_view text) {
         return refuse("a pattern cannot hold a NUL byte");
     }
     if (!text.starts_with('/') && !text.starts_with("**")) {
-        return refuse(fmt::format("'{}' can never match: a pattern begins with / or **",
-                                  printable(text)),
-                      fmt::format("**/{}", text));
+        return refuse(
+            fmt::format("'{}' can never match: a pattern begins with / or **", printable(text)),
+            fmt::format("**/{}", text));
     }
     if (matches_everything(text)) {
         return refuse(fmt::format("'{}' would leave out everything", printable(text)));
@@ -188,9 +188,10 @@ Parsed<std::string> parse_wildcard(std::string_view text) {
 Parsed<std::string> parse_network(std::string_view text) {
     const auto network = read_network(text);
     if (!network) {
-        return refuse(fmt::format("expected a network such as \"203.0.113.0/24\" or "
-                                  "\"2001:db8::/32\", found '{}'",
-                                  printable(text)));
+        return refuse(
+            fmt::format("expected a network such as \"203.0.113.0/24\" or "
+                        "\"2001:db8::/32\", found '{}'",
+                        printable(text)));
     }
     const auto clean = masked(*network);
     if (const auto ipv4 = mapped_ipv4(clean)) {
@@ -198,10 +199,9 @@ Parsed<std::string> parse_network(std::string_view text) {
                       ipv4->text());
     }
     if (clean.address != network->address) {
-        return refuse(fmt::format("'{}' has bits set behind its /{}",
-                                  printable(text),
-                                  network->length),
-                      clean.text());
+        return refuse(
+            fmt::format("'{}' has bits set behind its /{}", printable(text), network->length),
+            clean.text());
     }
     return clean.text();
 }

@@ -14,10 +14,10 @@ namespace vigia::policy {
 // One mistake, as an editor would show it.
 struct Problem {
     std::string file;
-    unsigned line = 0;      // from 1
-    unsigned column = 0;    // from 1
-    std::string key;        // "files.mode", "files.watch[1]" (the first); printable
-    std::string message;    // "unknown value 'quarantin'; did you mean 'quarantine'?"; printable
+    unsigned line = 0;    // from 1
+    unsigned column = 0;  // from 1
+    std::string key;      // "files.mode", "files.watch[1]" (the first); printable
+    std::string message;  // "unknown value 'quarantin'; did you mean 'quarantine'?"; printable
     std::string suggestion = {};  // 'quarantine' alone, as it would be written; any text
 
     // "policy.toml:3:8: files.mode: …", printable

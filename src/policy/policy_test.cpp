@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -17,11 +16,11 @@ namespace vigia::policy {
 namespace {
 
 using Json = nlohmann::json;
+using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-using std::chrono::milliseconds;
 
 std::vector<Problem> problems_of(std::string_view text) {
     const auto parsed = parse(text, "policy.toml");
@@ -187,12 +186,14 @@ overrides = [{ id = 12 }]
 )";
     const auto problems = problems_of(kText);
     ASSERT_THAT(problems, SizeIs(10)) << all_of(problems);
+
     struct Expected {
         unsigned line;
         unsigned column;
         std::string_view key;
         std::string_view suggestion;
     };
+
     const std::vector<Expected> expected{{3, 1, "policy.seriel", "serial"},
                                          {6, 8, "files.mode", "quarantine"},
                                          {7, 10, "files.watch[1]", ""},
@@ -299,8 +300,8 @@ TEST(PolicyFile, AHashOrNetworkOnBothListsIsRefused) {
         "[hashes]\nblock = [\"{}\"]\nallow = [\"{}\"]\n", digest, std::string(64, 'A')));
     ASSERT_THAT(hashes, SizeIs(1));
     EXPECT_EQ(hashes[0].key, "hashes.allow[1]");
-    const auto networks =
-        problems_of("[network]\nblock = [\"10.0.0.1\"]\nallow = [\"10.0.0.0/8\", \"10.0.0.1/32\"]\n");
+    const auto networks = problems_of(
+        "[network]\nblock = [\"10.0.0.1\"]\nallow = [\"10.0.0.0/8\", \"10.0.0.1/32\"]\n");
     ASSERT_THAT(networks, SizeIs(1));
     EXPECT_EQ(networks[0].key, "network.allow[2]");
 }
@@ -310,6 +311,7 @@ TEST(PolicyFile, WhatIsThereTwiceOrTakesAwayItsOwnGroundIsRefused) {
         std::string_view text;
         std::string_view key;
     };
+
     for (const auto& [text, key] : std::vector<Case>{
              {"[faults]\noverrides = [{id = 6}, {id = 7}, {id = 6}]", "faults.overrides[3]"},
              {"[[sinks]]\nkind = \"journald\"\n[[sinks]]\nkind = \"journald\"", "sinks[2]"},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A policy as text: TOML, JSON, and what differs between two.
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -223,7 +222,8 @@ std::optional<std::string> line_for(const std::string& key, const Node* before, 
         const auto text = list_difference(*old_items, *new_items);
         return text.empty() ? std::nullopt : std::optional(key + ":" + text);
     }
-    const bool same = before != nullptr && after != nullptr && inline_text(*before) == inline_text(*after);
+    const bool same =
+        before != nullptr && after != nullptr && inline_text(*before) == inline_text(*after);
     return same ? std::nullopt
                 : std::optional(fmt::format("{}: {} → {}", key, shown(before), shown(after)));
 }

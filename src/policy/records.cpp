@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "policy/fields.h"
+#include "policy/words.h"
 
 namespace vigia::policy {
 namespace {
@@ -29,8 +30,8 @@ constexpr std::uint64_t kTiB = std::uint64_t{1} << 40U;
 using Path = Text<parse_path>;
 
 // The numbers of docs/FAULTS: the first nine are permanent.
-constexpr std::array kFaultIds{5,   6,   7,   8,   9,   11,  16,  18,  19,  101,
-                               102, 103, 104, 105, 106, 107, 108, 109, 110};
+constexpr std::array kFaultIds{
+    5, 6, 7, 8, 9, 11, 16, 18, 19, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110};
 
 struct FaultId {
     static std::optional<int> read(const Node& node, const Context& context) {
@@ -258,8 +259,7 @@ std::optional<std::vector<ExclusionSet>> ExclusionSets::read(const Node& node,
             inner.wrong(member.at,
                         {.message = "the name of a set has 1 to 64 letters, digits, - or _"});
         } else if (member.value.as<Members>() == nullptr) {
-            inner.wrong(member.at,
-                        {.message = "belongs into a named set such as [exclusions.ci]"});
+            inner.wrong(member.at, {.message = "belongs into a named set such as [exclusions.ci]"});
         } else {
             ExclusionSet set{.name = member.key};
             read_fields(member.value, inner, rows<ExclusionSet>(), set);

@@ -17,6 +17,7 @@
 #include "policy/combinations.h"
 #include "policy/fields.h"
 #include "policy/records.h"
+#include "policy/words.h"
 
 namespace vigia::policy {
 namespace {
@@ -170,20 +171,18 @@ constexpr std::array kDefinitions{
     VIGIA_OPTION(CheckEvery, definitions.check_every, "check_every"),
     VIGIA_OPTION(Generations, definitions.keep_generations, "keep_generations")};
 
-constexpr std::array kScan{
-    VIGIA_OPTION(Workers, scan.workers, "workers"),
-    VIGIA_OPTION(FileTimeout, scan.file_timeout, "file_timeout"),
-    VIGIA_OPTION(Records<ScanSchedule>, scan.schedule, "schedule"),
-    VIGIA_OPTION(Percent, scan.cpu_budget_percent, "cpu_budget"),
-    VIGIA_OPTION(SelftestEvery, scan.selftest_every, "selftest_every")};
+constexpr std::array kScan{VIGIA_OPTION(Workers, scan.workers, "workers"),
+                           VIGIA_OPTION(FileTimeout, scan.file_timeout, "file_timeout"),
+                           VIGIA_OPTION(Records<ScanSchedule>, scan.schedule, "schedule"),
+                           VIGIA_OPTION(Percent, scan.cpu_budget_percent, "cpu_budget"),
+                           VIGIA_OPTION(SelftestEvery, scan.selftest_every, "selftest_every")};
 
 constexpr std::array kJournal{VIGIA_OPTION(JournalSize, journal.max_bytes, "max_size"),
                               VIGIA_OPTION(JournalAge, journal.max_age, "max_age")};
 
-constexpr std::array kFaults{
-    VIGIA_OPTION(Flag, faults.self_heal, "self_heal"),
-    VIGIA_OPTION(Flag, faults.install_packages, "install_packages"),
-    VIGIA_OPTION(Records<FaultOverride>, faults.overrides, "overrides")};
+constexpr std::array kFaults{VIGIA_OPTION(Flag, faults.self_heal, "self_heal"),
+                             VIGIA_OPTION(Flag, faults.install_packages, "install_packages"),
+                             VIGIA_OPTION(Records<FaultOverride>, faults.overrides, "overrides")};
 
 // A section of options, as a type, so that it can be a row of the document itself.
 template <const auto& kFields>

@@ -15,11 +15,10 @@ std::optional<std::uint64_t> within(const Node& node,
     if (value >= range.first && value <= range.second) {
         return value;
     }
-    context.wrong(node.at,
-                  {.message = fmt::format("{} is out of range: {} to {}",
-                                          show(value),
-                                          show(range.first),
-                                          show(range.second))});
+    context.wrong(
+        node.at,
+        {.message = fmt::format(
+             "{} is out of range: {} to {}", show(value), show(range.first), show(range.second))});
     return std::nullopt;
 }
 
@@ -40,15 +39,14 @@ std::optional<std::uint64_t> read_number(const Node& node,
                                          std::pair<std::uint64_t, std::uint64_t> range) {
     const auto* value = node.as<std::int64_t>();
     if (value == nullptr) {
-        context.wrong_kind(node, fmt::format("a whole number, {} to {}", range.first, range.second));
+        context.wrong_kind(node,
+                           fmt::format("a whole number, {} to {}", range.first, range.second));
         return std::nullopt;
     }
     if (*value < 0) {
         context.wrong(node.at,
-                      {.message = fmt::format("{} is out of range: {} to {}",
-                                              *value,
-                                              range.first,
-                                              range.second)});
+                      {.message = fmt::format(
+                           "{} is out of range: {} to {}", *value, range.first, range.second)});
         return std::nullopt;
     }
     return within(node, context, static_cast<std::uint64_t>(*value), range, [](std::uint64_t n) {
@@ -58,7 +56,10 @@ std::optional<std::uint64_t> read_number(const Node& node,
 
 std::optional<std::uint64_t> read_milliseconds(const Node& node,
                                                const Context& context,
-                                               std::pair<std::uint64_t, std::uint64_t> range) {
+                                               const DurationRange& range) {
+    const auto show = [](std::uint64_t n) {
+        return fmt::format("\"{}\"", duration_text(std::chrono::milliseconds{n}));
+    };
     const auto* text = node.as<std::string>();
     if (text == nullptr) {
         const auto* number = node.as<std::int64_t>();
@@ -72,13 +73,14 @@ std::optional<std::uint64_t> read_milliseconds(const Node& node,
         context.wrong(node.at, std::move(parsed).error());
         return std::nullopt;
     }
-    return within(node,
-                  context,
-                  static_cast<std::uint64_t>(parsed->count()),
-                  range,
-                  [](std::uint64_t n) {
-                      return fmt::format("\"{}\"", duration_text(std::chrono::milliseconds{n}));
-                  });
+    const auto value = static_cast<std::uint64_t>(parsed->count());
+    if (value % range.step != 0) {
+        context.wrong(
+            node.at,
+            {.message = fmt::format("{} is no multiple of {}", show(value), show(range.step))});
+        return std::nullopt;
+    }
+    return within(node, context, value, {range.least, range.most}, show);
 }
 
 std::optional<std::uint64_t> read_bytes(const Node& node,

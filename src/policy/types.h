@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,9 +29,8 @@ struct Flag {
 template <typename T, std::uint64_t kLeast, std::uint64_t kMost>
 struct Number;
 
-[[nodiscard]] std::optional<std::uint64_t> read_number(const Node& node,
-                                                       const Context& context,
-                                                       std::pair<std::uint64_t, std::uint64_t> range);
+[[nodiscard]] std::optional<std::uint64_t> read_number(
+    const Node& node, const Context& context, std::pair<std::uint64_t, std::uint64_t> range);
 
 template <typename T, std::uint64_t kLeast, std::uint64_t kMost>
 struct Number {
@@ -41,30 +39,37 @@ struct Number {
         return value ? std::optional(static_cast<T>(*value)) : std::nullopt;
     }
 
-    [[nodiscard]] static Node write(T value) {
-        return {.value = static_cast<std::int64_t>(value)};
-    }
+    [[nodiscard]] static Node write(T value) { return {.value = static_cast<std::int64_t>(value)}; }
 };
 
-[[nodiscard]] std::optional<std::uint64_t> read_milliseconds(
-    const Node& node, const Context& context, std::pair<std::uint64_t, std::uint64_t> range);
+// Milliseconds; `step` is the finest part that the option has.
+struct DurationRange {
+    std::uint64_t least = 0;
+    std::uint64_t most = 0;
+    std::uint64_t step = 1;
+};
+
+[[nodiscard]] std::optional<std::uint64_t> read_milliseconds(const Node& node,
+                                                             const Context& context,
+                                                             const DurationRange& range);
 
 // `Duration` is a std::chrono duration no finer than milliseconds; the range is in milliseconds.
 template <typename Duration, std::uint64_t kLeast, std::uint64_t kMost>
 struct Lasting {
     [[nodiscard]] static std::optional<Duration> read(const Node& node, const Context& context) {
-        const auto value = read_milliseconds(node, context, {kLeast, kMost});
-        return value ? std::optional(std::chrono::duration_cast<Duration>(
-                           std::chrono::milliseconds{*value}))
+        constexpr auto kStep = std::chrono::milliseconds{Duration{1}}.count();
+        const auto value =
+            read_milliseconds(node, context, {.least = kLeast, .most = kMost, .step = kStep});
+        return value ? std::optional(
+                           std::chrono::duration_cast<Duration>(std::chrono::milliseconds{*value}))
                      : std::nullopt;
     }
 
     [[nodiscard]] static Node write(Duration value) { return {.value = duration_text(value)}; }
 };
 
-[[nodiscard]] std::optional<std::uint64_t> read_bytes(const Node& node,
-                                                      const Context& context,
-                                                      std::pair<std::uint64_t, std::uint64_t> range);
+[[nodiscard]] std::optional<std::uint64_t> read_bytes(
+    const Node& node, const Context& context, std::pair<std::uint64_t, std::uint64_t> range);
 
 template <std::uint64_t kLeast, std::uint64_t kMost>
 struct Size {
@@ -92,57 +97,6 @@ struct Text {
             return std::nullopt;
         }
         return *std::move(parsed);
-    }
-
-    [[nodiscard]] static Node write(const std::string& value) { return {.value = value}; }
-};
-
-// One of the names in `kTable`, a constexpr array of pairs {name, value}.
-template <const auto& kTable>
-struct OneOf {
-    using Value = std::remove_cvref_t<decltype(kTable[0].second)>;
-
-    [[nodiscard]] static std::optional<Value> read(const Node& node, const Context& context) {
-        const auto* text = read_string(node, context);
-        if (text == nullptr) {
-            return std::nullopt;
-        }
-        std::array<std::string_view, kTable.size()> names{};
-        for (std::size_t at = 0; at < kTable.size(); ++at) {
-            names[at] = kTable[at].first;
-            if (names[at] == *text) {
-                return kTable[at].second;
-            }
-        }
-        context.unknown_value(node, *text, names);
-        return std::nullopt;
-    }
-
-    [[nodiscard]] static Node write(const Value& value) {
-        for (const auto& [name, known] : kTable) {
-            if (known == value) {
-                return {.value = std::string(name)};
-            }
-        }
-        return {.value = std::string{}};
-    }
-};
-
-// One of the words in `kNames`, kept as text.
-template <const auto& kNames>
-struct Word {
-    [[nodiscard]] static std::optional<std::string> read(const Node& node, const Context& context) {
-        const auto* text = read_string(node, context);
-        if (text == nullptr) {
-            return std::nullopt;
-        }
-        for (const auto name : kNames) {
-            if (name == *text) {
-                return *text;
-            }
-        }
-        context.unknown_value(node, *text, kNames);
-        return std::nullopt;
     }
 
     [[nodiscard]] static Node write(const std::string& value) { return {.value = value}; }

@@ -23,11 +23,8 @@ struct Unit {
     std::uint64_t factor;
 };
 
-constexpr std::array kDurations{Unit{"d", 86'400'000},
-                                Unit{"h", 3'600'000},
-                                Unit{"m", 60'000},
-                                Unit{"s", 1000},
-                                Unit{"ms", 1}};
+constexpr std::array kDurations{
+    Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1000}, Unit{"ms", 1}};
 
 constexpr std::array kSizes{Unit{"TiB", 1ULL << 40U},
                             Unit{"TB", 1'000'000'000'000},
@@ -102,8 +99,9 @@ bool is_time_of_day(std::string_view text) {
 }  // namespace
 
 Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    constexpr std::string_view kExpected = "expected a duration such as \"500ms\", \"2s\", \"10m\", "
-                                           "\"1h\" or \"3d\"";
+    constexpr std::string_view kExpected =
+        "expected a duration such as \"500ms\", \"2s\", \"10m\", "
+        "\"1h\" or \"3d\"";
     const auto parts = leading_number(text);
     if (!parts) {
         return refuse(fmt::format("{}, found '{}'", kExpected, printable(text)));
@@ -139,9 +137,9 @@ Parsed<std::uint64_t> parse_size(std::string_view text) {
         constexpr std::array<std::string_view, 5> kLong{"KiB", "MiB", "GiB", "TiB", "B"};
         const auto near = std::ranges::find(kShort, std::string(1, lower(unit.front())));
         const auto at = static_cast<std::size_t>(near - kShort.begin());
-        return refuse(fmt::format("{}, found '{}'", kExpected, printable(text)),
-                      near == kShort.end() ? std::string{}
-                                           : fmt::format("{}{}", number, kLong.at(at)));
+        return refuse(
+            fmt::format("{}, found '{}'", kExpected, printable(text)),
+            near == kShort.end() ? std::string{} : fmt::format("{}{}", number, kLong.at(at)));
     }
     const auto bytes = times(number, *factor);
     if (!bytes) {
@@ -157,8 +155,8 @@ std::string size_text(std::uint64_t bytes) {
 Parsed<unsigned> parse_percent(std::string_view text) {
     const auto parts = leading_number(text);
     if (!parts || (parts->second != "%" && !parts->second.empty())) {
-        return refuse(fmt::format("expected a percentage such as \"25%\", found '{}'",
-                                  printable(text)));
+        return refuse(
+            fmt::format("expected a percentage such as \"25%\", found '{}'", printable(text)));
     }
     if (parts->first < 1 || parts->first > 100) {
         return refuse(fmt::format("'{}' is out of range: 1% to 100%", printable(text)));
@@ -173,15 +171,15 @@ Parsed<std::string> parse_extension(std::string_view text) {
     const auto bare = text.starts_with('.') ? text.substr(1) : text;
     if (bare.empty() || bare.size() > kMaxExtensionBytes || bare.contains('/') ||
         !is_printable_text(bare)) {
-        return refuse(fmt::format(
-            "expected a file extension such as \"iso\" (1 to {} bytes), found '{}'",
-            kMaxExtensionBytes,
-            printable(text)));
+        return refuse(
+            fmt::format("expected a file extension such as \"iso\" (1 to {} bytes), found '{}'",
+                        kMaxExtensionBytes,
+                        printable(text)));
     }
     if (const auto dot = bare.rfind('.'); dot != std::string_view::npos) {
-        return refuse(fmt::format("'{}' can never match: an extension is what follows the last dot",
-                                  text),
-                      std::string(bare.substr(dot + 1)));
+        return refuse(
+            fmt::format("'{}' can never match: an extension is what follows the last dot", text),
+            std::string(bare.substr(dot + 1)));
     }
     std::string result(bare);
     std::ranges::transform(result, result.begin(), lower);
@@ -220,10 +218,11 @@ Parsed<std::string> parse_schedule(std::string_view text) {
     static constexpr std::array<std::string_view, 7> kDays{
         "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
     const auto wrong = [&](std::string suggestion = {}) {
-        return refuse(fmt::format("expected \"daily HH:MM\", \"weekly DAY HH:MM\" or \"monthly 1–28 "
-                                  "HH:MM\", found '{}'",
-                                  printable(text)),
-                      std::move(suggestion));
+        return refuse(
+            fmt::format("expected \"daily HH:MM\", \"weekly DAY HH:MM\" or \"monthly 1–28 "
+                        "HH:MM\", found '{}'",
+                        printable(text)),
+            std::move(suggestion));
     };
     const auto last = text.rfind(' ');
     if (last == std::string_view::npos || !is_time_of_day(text.substr(last + 1))) {
@@ -265,8 +264,7 @@ Parsed<std::string> parse_http_url(std::string_view text) {
 
 Parsed<std::string> parse_label(std::string_view text) {
     if (text.empty() || text.size() > kMaxLabelBytes || !is_printable_text(text)) {
-        return refuse(
-            fmt::format("expected 1 to {} bytes of printable text", kMaxLabelBytes));
+        return refuse(fmt::format("expected 1 to {} bytes of printable text", kMaxLabelBytes));
     }
     return std::string(text);
 }

@@ -58,8 +58,8 @@ Parsed<std::size_t> Wildcard::add_class(std::string_view pattern, std::size_t at
         }
     }
     if (at >= pattern.size()) {
-        return refuse(fmt::format(
-            "'[' at byte {} is not closed by ']'; \\[ is the bracket itself", open + 1));
+        return refuse(fmt::format("'[' at byte {} is not closed by ']'; \\[ is the bracket itself",
+                                  open + 1));
     }
     if (negated) {
         set.flip();
@@ -134,8 +134,8 @@ Parsed<Wildcard> Wildcard::compile(std::string_view pattern) {
 }
 
 void Wildcard::split_prefix() {
-    const auto plain = std::ranges::find_if(
-        tokens_, [](const Token& token) { return token.kind != Kind::Byte; });
+    const auto plain =
+        std::ranges::find_if(tokens_, [](const Token& token) { return token.kind != Kind::Byte; });
     std::for_each(tokens_.begin(), plain, [this](const Token& token) { prefix_ += token.byte; });
     tokens_.erase(tokens_.begin(), plain);
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "response/object.h"
 
 namespace vigia::response {
 namespace {
@@ -49,6 +50,9 @@ enum class Descent : std::uint8_t { Entered, NotHere, Failed };
 
 // NotHere: it has gone, or a mount or another file system (a subvolume) begins there.
 Descent enter(int parent, const char* name, dev_t device, std::vector<DirPtr>& levels) {
+    if (levels.size() >= kMaxDepth) {
+        return Descent::Failed;
+    }
     auto folder = open_beneath(parent,
                                name,
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
@@ -76,13 +80,14 @@ Descent enter(int parent, const char* name, dev_t device, std::vector<DirPtr>& l
 
 }  // namespace
 
-bool LinkSearch::is_name_of_object(int folder, const char* name, std::uint64_t inode) const {
-    if (dirents_tell_inodes_ && inode != object_.st_ino) {
+// Tells of a name of the object. True: no other is wanted.
+bool LinkSearch::is_last(int folder, const dirent& entry) const {
+    if (dirents_tell_inodes_ && entry.d_ino != object_.st_ino) {
         return false;
     }
     struct stat found{};
-    return ::fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-           found.st_ino == object_.st_ino && found.st_dev == object_.st_dev;
+    return ::fstatat(folder, entry.d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           is_same_object(found, object_) && !found_(folder, entry.d_name);
 }
 
 LinkSearch::End LinkSearch::below(const std::string& folder) {
@@ -119,35 +124,24 @@ LinkSearch::End LinkSearch::walk(UniqueFd folder, bool recursive) {
     if (info.st_dev != object_.st_dev) {
         return End::Complete;
     }
-    std::vector<DirPtr> levels;
-    if (auto dir = to_dir(std::move(folder))) {
-        levels.push_back(std::move(dir));
-    } else {
+    auto root = to_dir(std::move(folder));
+    if (!root) {
         return End::Cut;
     }
+    std::vector<DirPtr> levels;
+    levels.push_back(std::move(root));
     End end = End::Complete;
-    while (!levels.empty()) {
+    while (!levels.empty() && end != End::Enough) {
         DIR* const dir = levels.back().get();
         const dirent* entry = ::readdir(dir);  // NOLINT(concurrency-mt-unsafe): own DIR
         if (entry == nullptr) {
             levels.pop_back();
-            continue;
-        }
-        if (Clock::boot() > deadline_) {
+        } else if (Clock::boot() > deadline_) {
             return End::Cut;
-        }
-        if (is_dots(entry->d_name)) {
-            continue;
-        }
-        const int here = ::dirfd(dir);
-        if (!is_folder(here, *entry)) {
-            if (is_name_of_object(here, entry->d_name, entry->d_ino) &&
-                !found_(here, entry->d_name)) {
-                return End::Enough;
-            }
-        } else if (recursive &&
-                   (levels.size() >= kMaxDepth ||
-                    enter(here, entry->d_name, object_.st_dev, levels) == Descent::Failed)) {
+        } else if (!is_folder(::dirfd(dir), *entry)) {
+            end = is_last(::dirfd(dir), *entry) ? End::Enough : end;
+        } else if (recursive && !is_dots(entry->d_name) &&
+                   enter(::dirfd(dir), entry->d_name, object_.st_dev, levels) == Descent::Failed) {
             end = End::Cut;
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -43,7 +44,7 @@ public:
 
 private:
     [[nodiscard]] End walk(UniqueFd folder, bool recursive);
-    [[nodiscard]] bool is_name_of_object(int folder, const char* name, std::uint64_t inode) const;
+    [[nodiscard]] bool is_last(int folder, const dirent& entry) const;
 
     struct stat object_;
     bool dirents_tell_inodes_;

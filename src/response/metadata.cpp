@@ -33,8 +33,7 @@ std::vector<std::string> attribute_names(int fd) {
         at += names.back().size() + 1;
     }
     // What decides about rights comes first, so that an attacker's many user.* cannot push it out.
-    std::ranges::stable_partition(names,
-                                  [](std::string_view name) { return !name.starts_with("user."); });
+    std::ranges::partition(names, [](std::string_view name) { return !name.starts_with("user."); });
     return names;
 }
 

@@ -34,9 +34,11 @@ std::optional<MountLine> parse(std::string_view line) {
         line.remove_prefix(std::min(end + 1, line.size()));
     }
     MountLine mount;
-    if (words.size() < 5 ||
-        std::from_chars(words[0].data(), words[0].data() + words[0].size(), mount.id).ec !=
-            std::errc{}) {
+    if (words.size() < 5) {
+        return std::nullopt;
+    }
+    const auto id = words[0];
+    if (std::from_chars(id.begin(), id.end(), mount.id).ec != std::errc{}) {
         return std::nullopt;
     }
     mount.device = words[2];
@@ -52,7 +54,7 @@ std::string unescape(std::string_view text) {
         unsigned value = 0;
         const auto digits = text.substr(std::min(at + 1, text.size()), 3);
         if (text[at] == '\\' && digits.size() == 3 &&
-            std::from_chars(digits.data(), digits.data() + 3, value, 8).ec == std::errc{}) {
+            std::from_chars(digits.begin(), digits.end(), value, 8).ec == std::errc{}) {
             plain.push_back(static_cast<char>(value));
             at += 3;
         } else {

@@ -35,6 +35,11 @@ Result<UniqueFd> readable(int folder) {
     return open_at(folder, ".", O_RDONLY | O_DIRECTORY);
 }
 
+std::unexpected<NameProblem> stop(Outcome outcome, std::string detail) {
+    return std::unexpected(
+        NameProblem{.outcome = outcome, .detail = std::move(detail), .stop = true});
+}
+
 void make_durable(int parent) {
     // Failing means a name may come back after a power loss; it will then be scanned as a new one.
     if (const auto folder = readable(parent)) {
@@ -112,9 +117,7 @@ bool NameRemoval::put_back(int parent, const std::string& base) {
     return true;
 }
 
-std::expected<NameFate, NameProblem> NameRemoval::take(int parent,
-                                                       const std::string& base,
-                                                       const std::string& path) {
+NameRemoval::Fate NameRemoval::take(int parent, const std::string& base, const std::string& path) {
     if (!is_ours(parent, base)) {
         return NameFate::NotOurs;
     }
@@ -122,49 +125,49 @@ std::expected<NameFate, NameProblem> NameRemoval::take(int parent,
         return NameFate::NotAllowed;
     }
     if (auto announced = parts_.announce(path); !announced) {
-        return std::unexpected(NameProblem{
-            .outcome = Outcome::Failed, .detail = announced.error().message(), .stop = true});
+        return stop(Outcome::Failed, announced.error().message());
     }
     const auto state = parts_.guard->look();
     if (state == ContentGuard::State::Changed) {
-        return std::unexpected(NameProblem{.outcome = Outcome::ChangedMeanwhile,
-                                           .detail = printable(path) + " has changed",
-                                           .stop = true});
+        return stop(Outcome::ChangedMeanwhile, printable(path) + " has changed");
     }
     const int error = rename_to_private(parent, base, parts_.private_name);
+    if (error == ENOENT) {
+        return NameFate::NotOurs;
+    }
     if (error != 0) {
-        return error == ENOENT ? std::expected<NameFate, NameProblem>(NameFate::NotOurs)
-                               : std::unexpected(problem(error, parent, path));
+        return std::unexpected(problem(error, parent, path));
     }
     parts_.step(kStepNameAside);
     if (!is_ours(parent, parts_.private_name)) {
         put_back(parent, base);
         return NameFate::NotOurs;
     }
-    // The rename above has changed the ctime: what was Same then can only be known by reading.
-    if (state == ContentGuard::State::Doubtful || parts_.guard->is_cheap()) {
-        const auto same = parts_.guard->has_judged_content();
-        if (!same || !*same) {
-            put_back(parent, base);
-            return std::unexpected(NameProblem{
-                .outcome = same ? Outcome::ChangedMeanwhile : Outcome::Failed,
-                .detail = same ? printable(path) + " has changed" : same.error().message(),
-                .stop = true});
-        }
+    // The rename has changed the ctime: from here on only reading tells.
+    const bool read_again = state == ContentGuard::State::Doubtful || parts_.guard->is_cheap();
+    auto fate = read_again ? check_content(path) : Fate(NameFate::Removed);
+    fate = fate ? unlink_private(parent, path) : fate;
+    if (!fate) {
+        put_back(parent, base);
     }
-    return unlink_private(parent, base, path);
+    return fate;
 }
 
-std::expected<NameFate, NameProblem> NameRemoval::unlink_private(int parent,
-                                                                 const std::string& base,
-                                                                 const std::string& path) {
+NameRemoval::Fate NameRemoval::check_content(const std::string& path) {
+    const auto same = parts_.guard->has_judged_content();
+    if (!same) {
+        return stop(Outcome::Failed, same.error().message());
+    }
+    return *same ? Fate(NameFate::Removed)
+                 : stop(Outcome::ChangedMeanwhile, printable(path) + " has changed");
+}
+
+NameRemoval::Fate NameRemoval::unlink_private(int parent, const std::string& path) {
     if (::unlinkat(parent, parts_.private_name.c_str(), 0) < 0) {
         const int error = errno;
-        if (error == ENOENT) {
-            return NameFate::NotOurs;  // moved away from under us; the caller looks for it again
-        }
-        put_back(parent, base);
-        return std::unexpected(problem(error, parent, path));
+        // ENOENT: moved away from under us; the caller looks for it again.
+        return error == ENOENT ? Fate(NameFate::NotOurs)
+                               : std::unexpected(problem(error, parent, path));
     }
     parts_.guard->accept_own_change();
     parts_.step(kStepNameGone);

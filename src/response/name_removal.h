@@ -43,12 +43,12 @@ public:
         std::function<void(int step)> step;
     };
 
+    using Fate = std::expected<NameFate, NameProblem>;
+
     explicit NameRemoval(Parts parts) : parts_(std::move(parts)) {}
 
     // `parent`: the folder, O_PATH will do. `path`: how policy and people call the name.
-    [[nodiscard]] std::expected<NameFate, NameProblem> take(int parent,
-                                                            const std::string& base,
-                                                            const std::string& path);
+    [[nodiscard]] Fate take(int parent, const std::string& base, const std::string& path);
 
     // What a kill left under the private name in this folder goes back to `base` (or is saved).
     // False if there was nothing.
@@ -61,9 +61,8 @@ public:
 
 private:
     [[nodiscard]] NameProblem problem(int error, int parent, const std::string& path) const;
-    [[nodiscard]] std::expected<NameFate, NameProblem> unlink_private(int parent,
-                                                                      const std::string& base,
-                                                                      const std::string& path);
+    [[nodiscard]] Fate check_content(const std::string& path);
+    [[nodiscard]] Fate unlink_private(int parent, const std::string& path);
 
     Parts parts_;
     std::vector<std::string> notes_;

@@ -55,9 +55,9 @@ public:
     FileQuarantine(std::unique_ptr<Vault> vault, Options options, Hooks hooks)
         : vault_(std::move(vault)), options_(std::move(options)), hooks_(std::move(hooks)) {}
 
-    Report put_away(const Target& target, WallTime now) override;
+    [[nodiscard]] Report put_away(const Target& target, WallTime now) override;
 
-    std::vector<Report> recover(const std::vector<QuarantineItem>& items) override {
+    [[nodiscard]] std::vector<Report> recover(const std::vector<QuarantineItem>& items) override {
         std::vector<Report> reports;
         std::ranges::transform(items, std::back_inserter(reports), [this](const auto& item) {
             return recover_item(work(), item);
@@ -65,17 +65,23 @@ public:
         return reports;
     }
 
-    Result<std::string> restore(const QuarantineItem& item, const std::string& to) override {
+    [[nodiscard]] Result<std::string> restore(const QuarantineItem& item,
+                                              const std::string& to) override {
         return restore_item(work(), item, to);
     }
 
-    Result<> remove(const QuarantineItem& item) override { return vault_->remove(item.id); }
+    [[nodiscard]] Result<> remove(const QuarantineItem& item) override {
+        return vault_->remove(item.id);
+    }
 
-    bool holds(const QuarantineItem& item) const override { return vault_->holds(item.id); }
+    [[nodiscard]] bool holds(const QuarantineItem& item) const override {
+        return vault_->holds(item.id);
+    }
 
-    std::vector<QuarantineItem> orphans(const std::vector<std::string>& known_ids) const override;
+    [[nodiscard]] std::vector<QuarantineItem> orphans(
+        const std::vector<std::string>& known_ids) const override;
 
-    std::uint64_t used_bytes() const override { return vault_->used_bytes(); }
+    [[nodiscard]] std::uint64_t used_bytes() const override { return vault_->used_bytes(); }
 
 private:
     [[nodiscard]] Work work() const {

@@ -167,6 +167,17 @@ void tell(const Work& work, int file, const Sha256& sha256) {
     }
 }
 
+// The item as a file without its name, durable.
+Result<NewFile> make_file(const Vault::Opened& stored, const Place& place) {
+    auto file = TRY(NewFile::create(place.folder.get()));
+    TRY(write_pieces(stored, file.get()));
+    TRY(apply(file.get(), stored.header.item));
+    if (::fsync(file.get()) < 0) {
+        return fail_errno("make durable");
+    }
+    return file;
+}
+
 }  // namespace
 
 Result<std::string> restore_item(const Work& work,
@@ -175,12 +186,7 @@ Result<std::string> restore_item(const Work& work,
     const std::string doing = "restore " + printable(item.path);
     const auto stored = TRY(work.vault.open_item(item), doing);
     const auto place = TRY(find_place(item, to), doing);
-    auto file = TRY(NewFile::create(place.folder.get()), doing);
-    TRY(write_pieces(stored, file.get()), doing);
-    TRY(apply(file.get(), stored.header.item), doing);
-    if (::fsync(file.get()) < 0) {
-        return fail_errno(doing + ": make durable");
-    }
+    auto file = TRY(make_file(stored, place), doing);
     // Before anybody can see it, so that the monitor's event meets the exception; and again with
     // the ctime that its name gives it.
     tell(work, file.get(), item.sha256);

@@ -65,6 +65,41 @@ std::string_view as_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+Result<std::string> read_header_text(int fd) {
+    std::array<std::byte, kMagic.size()> magic{};
+    Sha256 wanted;
+    TRY(read_exactly(fd, magic));
+    const auto size = TRY(read_number(fd));
+    TRY(read_exactly(fd, wanted.bytes));
+    if (as_text(magic) != kMagic || size > kMaxHeader) {
+        return damaged("it is no vault file of this version");
+    }
+    std::string json(size, '\0');
+    TRY(read_exactly(fd, std::as_writable_bytes(std::span(json))));
+    if (TRY(sha256_of(std::as_bytes(std::span(json)))) != wanted) {
+        return damaged("its header is not what was written");
+    }
+    return json;
+}
+
+// The next chunk, decrypted into the front of `buffer`.
+Result<Piece> read_piece(int fd, Cipher& cipher, std::span<std::byte> buffer) {
+    const auto head = TRY(read_number(fd));
+    const std::size_t size = head & ~kZeros;
+    if (size == 0 || size > buffer.size()) {
+        return damaged("a chunk has an impossible length");
+    }
+    const auto bytes = buffer.first(size);
+    const bool zeros = (head & kZeros) != 0;
+    if (zeros) {
+        std::ranges::fill(bytes, std::byte{0});
+        return Piece{.bytes = bytes, .zeros = true};
+    }
+    TRY(read_exactly(fd, bytes));
+    TRY(cipher.apply(bytes));
+    return Piece{.bytes = bytes};
+}
+
 }  // namespace
 
 Result<> write_header(const VaultHeader& header, const Writer& write) {
@@ -81,22 +116,7 @@ Result<VaultHeader> read_header(int fd) {
     if (::lseek(fd, 0, SEEK_SET) < 0) {
         return fail_errno("seek in the vault");
     }
-    std::string magic(kMagic.size(), '\0');
-    TRY(read_exactly(fd, std::as_writable_bytes(std::span(magic))));
-    if (magic != kMagic) {
-        return damaged("it is no vault file of this version");
-    }
-    const auto size = TRY(read_number(fd));
-    if (size > kMaxHeader) {
-        return damaged("its header is too large");
-    }
-    Sha256 wanted;
-    TRY(read_exactly(fd, wanted.bytes));
-    std::string json(size, '\0');
-    TRY(read_exactly(fd, std::as_writable_bytes(std::span(json))));
-    if (TRY(sha256_of(std::as_bytes(std::span(json)))) != wanted) {
-        return damaged("its header is not what was written");
-    }
+    const auto json = TRY(read_header_text(fd));
     auto header = header_from_json(json);
     return header ? Result<VaultHeader>(*std::move(header)) : damaged("its header cannot be read");
 }
@@ -121,22 +141,11 @@ Result<> read_content(int fd, const VaultHeader& header, const PieceSink& sink) 
     auto cipher = TRY(Cipher::create(header.secret));
     std::vector<std::byte> buffer(kVaultChunk);
     for (std::uint64_t left = header.item.size; left > 0;) {
-        const auto head = TRY(read_number(fd));
-        const bool zeros = (head & kZeros) != 0;
-        const std::size_t size = head & ~kZeros;
-        if (size == 0 || size > buffer.size() || size > left) {
-            return damaged("a chunk has an impossible length");
-        }
-        const auto piece = std::span(buffer).first(size);
-        if (zeros) {
-            std::ranges::fill(piece, std::byte{0});
-        } else {
-            TRY(read_exactly(fd, piece));
-            TRY(cipher.apply(piece));
-        }
-        TRY(digest.update(piece));
-        TRY(sink({.bytes = piece, .zeros = zeros}));
-        left -= size;
+        const auto limit = std::min<std::uint64_t>(buffer.size(), left);
+        const auto piece = TRY(read_piece(fd, cipher, std::span(buffer).first(limit)));
+        TRY(digest.update(piece.bytes));
+        TRY(sink(piece));
+        left -= piece.bytes.size();
     }
     if (TRY(digest.finish()) != header.item.sha256) {
         return damaged("its content has another SHA-256");

@@ -70,12 +70,10 @@ public:
             return {.verdict = failure("read-error", state.error().message()), .identity = {}};
         }
         before_ = *state;
-        identity_ = {
-            .object = subject_.object, .size = before_.size, .ctime_ns = before_.ctime_ns};
+        identity_ = {.object = subject_.object, .size = before_.size, .ctime_ns = before_.ctime_ns};
         if (!before_.regular) {
             return with(failure("not-a-file", "not a regular file"));
         }
-        truthful_ = subject_.truthful_identity && identity_is_truthful(subject_.file.get());
         if (auto known = known_identity()) {
             return *std::move(known);
         }
@@ -85,7 +83,7 @@ public:
         quiet_before_ = !subject_.still_written && is_settled(before_) && no_writer();
         Examination examined = with(judge());
         examined.stable = judged_size_ == before_.size && still_the_same();
-        if (examined.stable && has_identity() && is_of_content(examined.verdict)) {
+        if (examined.stable && has_identity() && is_of_content(examined.verdict) && is_truthful()) {
             parts_.cache.remember(
                 identity_, examined.verdict, subject_.persistent_identity, epoch_);
         }
@@ -100,7 +98,12 @@ private:
     [[nodiscard]] bool no_writer() const { return has_no_writer(subject_.file.get()); }
 
     [[nodiscard]] bool has_identity() const {
-        return truthful_ && !subject_.object.handle.bytes.empty();
+        return subject_.truthful_identity && !subject_.object.handle.bytes.empty();
+    }
+
+    // Asked before something is remembered only: what never is, is never found.
+    [[nodiscard]] bool is_truthful() const {
+        return subject_.truthful_identity && identity_is_truthful(subject_.file.get());
     }
 
     // Known by what the bytes are. What the lists say is not remembered: they may change.
@@ -132,7 +135,8 @@ private:
             }
         }
         Examination examined = with(*std::move(known));
-        examined.stable = !subject_.still_written && no_writer();
+        // The probe costs more than all the rest.
+        examined.stable = subject_.urgent && !subject_.still_written && no_writer();
         return examined;
     }
 
@@ -155,8 +159,8 @@ private:
             if (!copy) {
                 return failure("read-error", copy.error().message());
             }
-            if (*copy) {
-                return judge({.file = (*copy)->file.get(), .size = (*copy)->size, .sealed = true});
+            if (const auto& sealed = *copy) {
+                return judge({.file = sealed->file.get(), .size = sealed->size, .sealed = true});
             }
             // It has grown beyond that meanwhile.
         }
@@ -186,8 +190,8 @@ private:
                                          .archives = policy_.files.archives,
                                          .urgent = subject_.urgent});
         if (!turn.leads()) {
-            const auto longest = 2 * policy_.scan.file_timeout +
-                                 ScanService::Request{}.queue_timeout + kGrace;
+            const auto longest =
+                2 * policy_.scan.file_timeout + ScanService::Request{}.queue_timeout + kGrace;
             if (auto verdict = turn.wait(longest)) {
                 verdict->source = VerdictSource::ContentCache;
                 return *std::move(verdict);
@@ -213,7 +217,7 @@ private:
 
     // Else a verdict on one content would be remembered under the hash of another.
     [[nodiscard]] bool hashed_is_scanned(const Content& content) const {
-        return content.sealed || (truthful_ && still_the_same());
+        return content.sealed || (is_truthful() && still_the_same());
     }
 
     [[nodiscard]] Verdict scan(const Content& content, std::optional<Sha256> sha256) {
@@ -236,7 +240,6 @@ private:
     const VerdictCache::Epoch epoch_;
     FileState before_;
     FileIdentity identity_;
-    bool truthful_ = false;
     bool quiet_before_ = false;
     std::uint64_t judged_size_ = 0;
 };

@@ -178,8 +178,11 @@ TEST_F(ExaminerTest, WhatIsScannedOfASmallFileIsASealedCopy) {
 }
 
 TEST_F(ExaminerTest, ACopyHasWhatTheFileHasUpToItsLimit) {
-    for (const std::size_t size : {std::size_t{1}, std::size_t{65536}, std::size_t{65537},
-                                   std::size_t{1'000'000}, std::size_t{1} << 20U}) {
+    for (const std::size_t size : {std::size_t{1},
+                                   std::size_t{65536},
+                                   std::size_t{65537},
+                                   std::size_t{1'000'000},
+                                   std::size_t{1} << 20U}) {
         std::string content(size, 'x');
         content.back() = 'y';
         const auto file = subject(make("file", content));

@@ -17,8 +17,9 @@ namespace vigia::scan {
 namespace {
 
 // Two ticks of the slowest clock a kernel is built with (CONFIG_HZ=100): file times are the time of
-// the last tick. Kernels with multigrain times (6.13) are finer; nothing is lost by waiting the same.
-constexpr std::int64_t kSettled_ns = 20'000'000;
+// the last tick. Kernels with multigrain times (6.13) are finer; nothing is lost by waiting the
+// same.
+constexpr std::int64_t kSettledNs = 20'000'000;
 
 constexpr std::uint32_t kXfs = 0x58465342;  // XFS_SUPER_MAGIC; linux/magic.h of 6.1 lacks it
 
@@ -42,7 +43,7 @@ Result<FileState> state_of(int file) {
 bool is_settled(const FileState& state) {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    return nanoseconds(now) - state.ctime_ns > kSettled_ns;
+    return nanoseconds(now) - state.ctime_ns > kSettledNs;
 }
 
 bool identity_is_truthful(int file) {
@@ -54,8 +55,8 @@ bool identity_is_truthful(int file) {
 }
 
 bool has_no_writer(int file) {
-    // Whoever breaks the lease in the microsecond it stands makes the kernel send us a signal. SIGIO,
-    // the default, would end the process; SIGURG is ignored unless somebody asks for it.
+    // Whoever breaks the lease in the microsecond it stands makes the kernel send us a signal.
+    // SIGIO, the default, would end the process; SIGURG is ignored unless somebody asks for it.
     if (::fcntl(file, F_SETSIG, SIGURG) < 0 || ::fcntl(file, F_SETLEASE, F_RDLCK) < 0) {
         return false;
     }

@@ -7,8 +7,8 @@
 
 namespace vigia::scan {
 
-// What fstat says of the content of a file. Equal states mean equal content if nobody could write at
-// either moment and the first was settled, on a file system that tells the truth (hard-parts 2).
+// What fstat says of the content of a file. Equal states mean equal content if nobody could write
+// at either moment and the first was settled, on a file system that tells the truth (hard-parts 2).
 struct FileState {
     bool regular = false;
     std::uint64_t size = 0;

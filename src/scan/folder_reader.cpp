@@ -74,11 +74,10 @@ Result<std::size_t> fill(int folder, std::vector<std::byte>& buffer) {
 }  // namespace
 
 Result<EntryState> entry_state(int folder, const char* name) {
-    constexpr unsigned kWanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_CTIME | STATX_INO |
-                                 STATX_NLINK | STATX_MNT_ID;
+    constexpr unsigned kWanted =
+        STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_CTIME | STATX_INO | STATX_NLINK | STATX_MNT_ID;
     struct statx info{};
-    const int flags =
-        AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == '\0' ? AT_EMPTY_PATH : 0);
+    const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name == '\0' ? AT_EMPTY_PATH : 0);
     if (::statx(folder, name, flags, kWanted, &info) < 0) {
         return fail_errno("stat");
     }

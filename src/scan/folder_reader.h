@@ -35,9 +35,9 @@ public:
     FolderReader();
 
     struct Entry {
-        const char* name = nullptr;   // never "." or ".."
-        std::uint8_t type = 0;        // DT_*; DT_UNKNOWN where the file system does not say
-        std::int64_t next = 0;        // where to go on after it: lseek on the folder, opened anew
+        const char* name = nullptr;  // never "." or ".."
+        std::uint8_t type = 0;       // DT_*; DT_UNKNOWN where the file system does not say
+        std::int64_t next = 0;       // where to go on after it: lseek on the folder, opened anew
     };
 
     // `visit` says whether to go on. True: the end of the folder was reached.

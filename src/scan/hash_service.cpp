@@ -39,7 +39,6 @@ constexpr milliseconds kFirstBackoff{50};
 // Children that were killed and do not die (stuck in a file system): no more are added to them.
 constexpr std::size_t kMostDying = 16;
 constexpr milliseconds kWaitForDying{1000};
-constexpr std::int32_t kLastErrno = 4095;
 
 // A place for one child. Who marks it Busy alone uses its child until it is Ready or Broken again.
 struct Seat {
@@ -249,11 +248,10 @@ std::expected<Result<HashService::Digest>, Break> Service::attempt(Seat& seat,
     if (!answer) {
         return std::unexpected(answer.error());
     }
-    const auto done = wire::decode_hash_done(*answer);
-    if (!done || done->id != id || done->error < 0 || done->error > kLastErrno) {
-        return std::unexpected(Break{.kind = BreakKind::Hostile,
-                                     .delivered = true,
-                                     .how = "protocol violation: malformed answer"});
+    const auto done = detail::read_hash_done(*answer, id);
+    if (!done) {
+        return std::unexpected(
+            Break{.kind = BreakKind::Hostile, .delivered = true, .how = done.error()});
     }
     if (done->error != 0) {
         return Result<Digest>(std::unexpected(Error{.code = {done->error, std::system_category()},

@@ -28,8 +28,8 @@ namespace vigia::scan::in_process {
     std::string content;
     std::array<char, 65536> chunk{};
     ssize_t got = 0;
-    while ((got = ::pread(
-                file, chunk.data(), chunk.size(), static_cast<off_t>(content.size()))) > 0) {
+    while ((got = ::pread(file, chunk.data(), chunk.size(), static_cast<off_t>(content.size()))) >
+           0) {
         content.append(chunk.data(), static_cast<std::size_t>(got));
     }
     return content;
@@ -68,7 +68,8 @@ class Engine final : public ScanService {
 public:
     static constexpr std::string_view kMarker = "marker-of-the-in-process-engine";
 
-    // Called at the start of each scan, before the content is read; a verdict from it is the answer.
+    // Called at the start of each scan, before the content is read; a verdict from it is the
+    // answer.
     std::function<std::optional<Verdict>(const Request&)> before = {};
     std::atomic<unsigned> calls = 0;
 
@@ -101,6 +102,7 @@ public:
     struct Buffer {
         alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> bytes{};
     } buffer;
+
     auto* handle = reinterpret_cast<file_handle*>(buffer.bytes.data());
     handle->handle_bytes = MAX_HANDLE_SZ;
     int mount = 0;

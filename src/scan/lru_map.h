@@ -10,8 +10,8 @@
 namespace vigia::scan {
 
 // A hash map that knows the order of use. One allocation an entry; nothing is evicted in here: the
-// owner says when, by pop_oldest(). Not thread-safe. Pointers to values stay true until the entry is
-// erased.
+// owner says when, by pop_oldest(). Not thread-safe. Pointers to values stay true until the entry
+// is erased.
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
 class LruMap {
 public:

@@ -19,22 +19,22 @@ struct Pending {
     FileActivity activity;
     Priority priority = Priority::Bulk;
     BootTime first_seen{};
-    BootTime not_before{};       // MODIFY only: dirty and not closed → due 10 s after the first write
-    std::uint32_t merged = 1;    // events in it
+    BootTime not_before{};     // MODIFY only: dirty and not closed → due 10 s after the first write
+    std::uint32_t merged = 1;  // events in it
     std::uint32_t attempts = 0;
 };
 
 // Order: by urgency, then by age; every 16th pop takes the oldest whatever its urgency, so that
-// nothing waits for ever. Coalescing by object: a file written a thousand times is one entry; an event that arrives while
-// its object is being examined makes it pending again afterwards. Bounded; what does not fit is
-// refused so that the caller defers it (never dropped in here). Descriptor-mode entries (no handle)
-// are not merged; each holds a descriptor, so at most 4,096 of them wait, beyond the capacity.
-// Thread-safe; O(log n).
+// nothing waits for ever. Coalescing by object: a file written a thousand times is one entry; an
+// event that arrives while its object is being examined makes it pending again afterwards. Bounded;
+// what does not fit is refused so that the caller defers it (never dropped in here).
+// Descriptor-mode entries (no handle) are not merged; each holds a descriptor, so at most 4,096 of
+// them wait, beyond the capacity. Thread-safe; O(log n).
 class ScanQueue {
 public:
     struct Options {
         std::size_t capacity = 200'000;
-        std::chrono::milliseconds unclosed_delay{10'000};   // hard-parts 1
+        std::chrono::milliseconds unclosed_delay{10'000};  // hard-parts 1
     };
 
     explicit ScanQueue(Options options);
@@ -53,13 +53,14 @@ public:
     [[nodiscard]] std::optional<Pending> pop(std::chrono::milliseconds timeout);
     void done(const ObjectId& object);
 
-    // Back into the queue, not before `delay` from now (a lane could not open it just now, …). Before
-    // or after done(), which is still due. Events that came meanwhile are merged into it; they do not
-    // shorten the delay, except exec permission. `attempts` is the caller's to count. Never Full for
-    // what is being examined, unless closed.
+    // Back into the queue, not before `delay` from now (a lane could not open it just now, …).
+    // Before or after done(), which is still due. Events that came meanwhile are merged into it;
+    // they do not shorten the delay, except exec permission. `attempts` is the caller's to count.
+    // Never Full for what is being examined, unless closed.
     [[nodiscard]] Pushed retry(Pending pending, std::chrono::milliseconds delay);
 
-    [[nodiscard]] std::size_t pending() const;  // with those that will be pending again after done()
+    [[nodiscard]] std::size_t pending()
+        const;  // with those that will be pending again after done()
     [[nodiscard]] std::size_t in_flight() const;
 
     // first_seen of the oldest that has no verdict yet, pending or being examined.

@@ -145,7 +145,8 @@ private:
 
 class Play {
 public:
-    explicit Play(unsigned seed) : random_(seed), queue_({.capacity = kCapacity, .unclosed_delay = kDelay}) {}
+    explicit Play(unsigned seed)
+        : random_(seed), queue_({.capacity = kCapacity, .unclosed_delay = kDelay}) {}
 
     void step() {
         constexpr int kHalf = 50;
@@ -172,13 +173,13 @@ private:
                     .changes = static_cast<FileChanges>(1U << static_cast<unsigned>(number(6))),
                     .priority = static_cast<Priority>(number(4))};
         // Each time is another one, so that the order is the same for both.
-        event.first_seen =
-            number(2) == 0 ? BootClock::now() : BootClock::now() - 2 * kDelay - 1ns * number(1 << 30);
-        FileActivity activity{.object = {.fs = {},
-                                         .handle = {.type = 0,
-                                                    .bytes = "o" + std::to_string(event.object)}},
-                              .changes = event.changes,
-                              .path_hint = {}};
+        event.first_seen = number(2) == 0 ? BootClock::now()
+                                          : BootClock::now() - 2 * kDelay - 1ns * number(1 << 30);
+        FileActivity activity{
+            .object = {.fs = {},
+                       .handle = {.type = 0, .bytes = "o" + std::to_string(event.object)}},
+            .changes = event.changes,
+            .path_hint = {}};
         ASSERT_EQ(queue_.push(std::move(activity), event.priority, event.first_seen),
                   model_.push(event));
     }

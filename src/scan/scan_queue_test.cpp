@@ -47,9 +47,8 @@ TEST(ScanQueue, AThousandWritesOfOneFileAreOneEntry) {
     EXPECT_EQ(queue.push(event(1, FileChange::Created, "/a"), Priority::Bulk, ago(5s)),
               Pushed::Added);
     for (int i = 1; i < 1000; ++i) {
-        EXPECT_EQ(
-            queue.push(event(1, FileChange::ClosedAfterWrite, "/b"), Priority::Bulk, ago(0s)),
-            Pushed::Merged);
+        EXPECT_EQ(queue.push(event(1, FileChange::ClosedAfterWrite, "/b"), Priority::Bulk, ago(0s)),
+                  Pushed::Merged);
     }
     EXPECT_EQ(queue.pending(), 1U);
     const auto popped = queue.pop(kNow);
@@ -114,8 +113,7 @@ TEST(ScanQueue, BulkDoesNotWaitForEverBehindUrgentOnes) {
     int pops = 0;
     bool met = false;
     while (pops < 100 && !met) {
-        (void)queue.push(
-            event(1 + pops, FileChange::Executed), Priority::ExecPermission, ago(1s));
+        (void)queue.push(event(1 + pops, FileChange::Executed), Priority::ExecPermission, ago(1s));
         const auto popped = queue.pop(kNow);
         ASSERT_TRUE(popped);
         met = popped->activity.object == object(0);
@@ -188,7 +186,8 @@ TEST(ScanQueue, WhatDoesNotFitIsRefusedButPendingObjectsStillMerge) {
 TEST(ScanQueue, DescriptorsAreNotMergedAndBoundedByThemselves) {
     ScanQueue queue({.capacity = 0});
     int added = 0;
-    while (added < 5000 && queue.push(descriptor_event(), Priority::Bulk, ago(1s)) == Pushed::Added) {
+    while (added < 5000 &&
+           queue.push(descriptor_event(), Priority::Bulk, ago(1s)) == Pushed::Added) {
         ++added;
     }
     EXPECT_EQ(added, 4096);

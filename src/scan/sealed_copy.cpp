@@ -35,10 +35,8 @@ Result<UniqueFd> make_memfd() {
 Result<std::size_t> read_at(int file, std::span<char> into, std::uint64_t offset) {
     std::size_t filled = 0;
     while (filled < into.size()) {
-        const ssize_t got = ::pread(file,
-                                    into.data() + filled,
-                                    into.size() - filled,
-                                    static_cast<off_t>(offset + filled));
+        const ssize_t got = ::pread(
+            file, into.data() + filled, into.size() - filled, static_cast<off_t>(offset + filled));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -57,7 +55,8 @@ Result<std::size_t> read_at(int file, std::span<char> into, std::uint64_t offset
 
 Result<std::optional<SealedCopy>> copy_sealed(int file, std::uint64_t limit) {
     SealedCopy copy{.file = TRY(make_memfd())};
-    std::array<char, 65536> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    std::array<char, 65536>
+        chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
     std::size_t got = chunk.size();
     while (got == chunk.size()) {
         got = TRY(read_at(file, chunk, copy.size));

@@ -14,8 +14,8 @@
 
 namespace vigia::scan {
 
-// Equal content that several lanes meet at once goes to the engine once: the first leads, the others
-// wait for its verdict. Thread-safe.
+// Equal content that several lanes meet at once goes to the engine once: the first leads, the
+// others wait for its verdict. Thread-safe.
 class SingleFlight {
 public:
     // What must be equal for a verdict to be the same. Urgent ones do not wait behind others.
@@ -60,7 +60,7 @@ public:
     [[nodiscard]] Turn join(const Key& key);
 
 private:
-    std::mutex mutex_;                   // guards what follows and all flights
+    std::mutex mutex_;  // guards what follows and all flights
     std::condition_variable ended_;
     std::map<Key, std::shared_ptr<Turn::Flight>> flights_;
 };

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <span>
+#include <utility>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -69,30 +70,36 @@ Result<> prepare_file(const std::filesystem::path& path) {
     return {};
 }
 
+Result<> check_layout(sqlite3* db, const DatabaseLayout& layout) {
+    if (TRY(number(db, "PRAGMA application_id")) != layout.application_id ||
+        TRY(number(db, "PRAGMA user_version")) != layout.version) {
+        return fail(std::errc::bad_message, "another program's file, or of another version");
+    }
+    return {};
+}
+
+Result<> create_tables(sqlite3* db, const DatabaseLayout& layout) {
+    return run(db,
+               fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id={}; PRAGMA user_version={};"
+                           "COMMIT",
+                           layout.create,
+                           layout.application_id,
+                           layout.version)
+                   .c_str());
+}
+
 Result<> check_or_create(sqlite3* db, const DatabaseLayout& layout) {
     // The lock is taken here and kept: two daemons on one cache would undo each other's deletions.
     TRY(run(db, "PRAGMA locking_mode=EXCLUSIVE"));
     const bool fresh = TRY(number(db, "SELECT count(*) FROM sqlite_master")) == 0;
-    if (!fresh && (TRY(number(db, "PRAGMA application_id")) != layout.application_id ||
-                   TRY(number(db, "PRAGMA user_version")) != layout.version)) {
-        return fail(std::errc::bad_message, "another program's file, or of another version");
+    if (!fresh) {
+        TRY(check_layout(db, layout));
     }
-    TRY(run(db, "PRAGMA journal_mode=WAL"));
-    TRY(run(db, "PRAGMA synchronous=NORMAL"));
-    TRY(run(db, "PRAGMA temp_store=MEMORY"));
-    TRY(run(db, "PRAGMA journal_size_limit=16777216"));
-    TRY(run(db, "BEGIN IMMEDIATE"));
-    if (fresh) {
-        TRY(run(db, layout.create));
-        TRY(run(db, fmt::format("PRAGMA application_id={}", layout.application_id).c_str()));
-        TRY(run(db, fmt::format("PRAGMA user_version={}", layout.version).c_str()));
-    }
-    TRY(run(db, "COMMIT"));
-    auto check = TRY(Statement::prepare(db, "PRAGMA quick_check(1)"));
-    if (!TRY(check.step()) || check.bytes_at(0) != "ok") {
-        return fail(std::errc::bad_message, "damaged: " + check.bytes_at(0));
-    }
-    return {};
+    TRY(run(db,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_size_limit=16777216"));
+    // An empty transaction takes the lock for writing too.
+    return fresh ? create_tables(db, layout) : run(db, "BEGIN IMMEDIATE; COMMIT");
 }
 
 Result<Database> open_database(const std::filesystem::path& path, const DatabaseLayout& layout) {
@@ -108,24 +115,6 @@ Result<Database> open_database(const std::filesystem::path& path, const Database
     ::sqlite3_busy_timeout(db.get(), kBusyMilliseconds);
     TRY(check_or_create(db.get(), layout));
     return db;
-}
-
-Result<> set_aside(const std::filesystem::path& path) {
-    constexpr int kKept = 9;
-    for (int number = 1; number <= kKept; ++number) {
-        const auto target = fmt::format("{}.damaged-{}", path.native(), number);
-        const unsigned flags = number < kKept ? RENAME_NOREPLACE : 0;
-        if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, target.c_str(), flags) == 0) {
-            break;
-        }
-        if (errno != EEXIST || number == kKept) {
-            return fail_errno("set aside");
-        }
-    }
-    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
-        (void)::unlink((path.native() + suffix).c_str());  // mostly not there
-    }
-    return {};
 }
 
 }  // namespace
@@ -147,6 +136,24 @@ Result<Database> open_or_begin_anew(const std::filesystem::path& path,
         db = open_database(path, layout);
     }
     return TRY(std::move(db), doing);
+}
+
+Result<> set_aside(const std::filesystem::path& path) {
+    constexpr int kKept = 9;
+    for (int number = 1; number <= kKept; ++number) {
+        const auto target = fmt::format("{}.damaged-{}", path.native(), number);
+        const unsigned flags = number < kKept ? RENAME_NOREPLACE : 0;
+        if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, target.c_str(), flags) == 0) {
+            break;
+        }
+        if (errno != EEXIST || number == kKept) {
+            return fail_errno("set aside");
+        }
+    }
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+        (void)::unlink((path.native() + suffix).c_str());  // mostly not there
+    }
+    return {};
 }
 
 bool is_damage(const Error& error) {
@@ -207,8 +214,8 @@ Result<bool> Statement::step() {
 }
 
 Result<> Statement::done() {
-    TRY(step());
-    return {};
+    auto row = step();
+    return row ? Result<>{} : std::unexpected(std::move(row).error());
 }
 
 std::int64_t Statement::integer_at(int column) const {

@@ -34,12 +34,16 @@ struct DatabaseLayout {
 };
 
 // Opens or makes it (0600), in WAL mode, held exclusively. A file that is damaged, foreign or of
-// another layout is renamed to <name>.damaged-N (N = 1 … 9, then 9 is replaced) and a new one begun.
+// another layout is renamed to <name>.damaged-N (N = 1 … 9, then 9 is replaced) and a new one
+// begun.
 [[nodiscard]] Result<Database> open_or_begin_anew(const std::filesystem::path& path,
                                                   const DatabaseLayout& layout);
 
-// The error says that the file is no database (any more); opening again will set it aside.
+// The error says that the file is no database (any more). Pages are checked only as they are read,
+// so it may come from any statement; then the file has to be closed and set aside before it is
+// opened.
 [[nodiscard]] bool is_damage(const Error& error);
+[[nodiscard]] Result<> set_aside(const std::filesystem::path& path);
 
 [[nodiscard]] Result<> run(sqlite3* db, const char* sql);
 

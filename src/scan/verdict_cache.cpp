@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/text.h"
@@ -19,29 +20,14 @@ constexpr std::size_t kBatch = 1000;
 class Cache final : public VerdictCache {
 public:
     Cache(Options options, std::unique_ptr<VerdictStore> store)
-        : options_(std::move(options)), store_(std::move(store)), tables_(empty_tables()) {}
-
-    // Before anybody else has it. What cannot be read is begun anew.
-    void load() {
-        stored_generation_ = store_->generation();
-        const auto loaded = store_->load(
-            limits(),
-            {.identity =
-                 [this](const FileIdentity& identity, KeptVerdict verdict) {
-                     tables_->add_saved(identity, std::move(verdict));
-                 },
-             .content =
-                 [this](const Sha256& content, KeptVerdict verdict) {
-                     tables_->add_saved(content, std::move(verdict));
-                 }});
-        if (!loaded) {
-            store_.reset();  // opened again, checked and if need be set aside by the first flush
-            tables_ = empty_tables();
-            tables_->set_needs_rewrite();
+        : options_(std::move(options)), store_(std::move(store)), tables_(empty_tables()) {
+        if (store_) {
+            loader_ = std::jthread([this] { load(); });
         }
     }
 
     void set_generation(std::string_view generation) override {
+        settle();
         auto fresh = empty_tables();
         fresh->set_needs_rewrite();
         const std::scoped_lock lock(mutex_);
@@ -106,23 +92,25 @@ public:
     }
 
     void forget(const ObjectId& object) override {
+        settle();
         const std::scoped_lock lock(mutex_);
         tables_->forget(object);
     }
 
     void forget(FileSystemId fs) override {
+        settle();
         const std::scoped_lock lock(mutex_);
         tables_->forget(fs);
     }
 
     [[nodiscard]] Result<> flush() override {
-        if (options_.file.empty()) {
+        if (options_.file.empty() || epoch_ == 0) {
             return {};
         }
         const std::scoped_lock writing(file_mutex_);
         auto written = write_differences();
         if (!written && is_damage(written.error())) {
-            store_.reset();  // opening it again sets it aside and begins a new one
+            TRY(drop_file());
             written = write_differences();
         }
         return written;
@@ -145,6 +133,47 @@ private:
         return std::make_unique<VerdictTables>(limits(), !options_.file.empty());
     }
 
+    // In loader_, before anybody else uses store_. What cannot be read is begun anew.
+    void load() {
+        stored_generation_ = store_->generation();
+        loaded_ = empty_tables();
+        const auto read =
+            store_->load(limits(),
+                         {.identity =
+                              [this](const FileIdentity& identity, KeptVerdict verdict) {
+                                  loaded_->add_saved(identity, std::move(verdict));
+                              },
+                          .content =
+                              [this](const Sha256& content, KeptVerdict verdict) {
+                                  loaded_->add_saved(content, std::move(verdict));
+                              }});
+        if (read) {
+            return;
+        }
+        loaded_ = empty_tables();
+        loaded_->set_needs_rewrite();
+        if (is_damage(read.error())) {
+            // If that fails the first flush meets it again, and reports it.
+            [[maybe_unused]] const auto dropped = drop_file();
+        }
+    }
+
+    // From here on what was loaded is in tables_.
+    void settle() {
+        std::call_once(settled_, [this] {
+            if (loader_.joinable()) {
+                loader_.join();
+                const std::scoped_lock lock(mutex_);
+                tables_ = std::move(loaded_);
+            }
+        });
+    }
+
+    [[nodiscard]] Result<> drop_file() {
+        store_.reset();
+        return set_aside(options_.file);
+    }
+
     struct Work {
         Epoch epoch = 0;
         std::optional<std::string> wipe_for = {};  // the file is of this generation from now on
@@ -154,9 +183,6 @@ private:
     // Nothing: the file is up to date.
     [[nodiscard]] std::optional<Work> begin_work() {
         const std::scoped_lock lock(mutex_);
-        if (epoch_ == 0) {
-            return std::nullopt;
-        }
         const bool wipe = tables_->needs_rewrite() || store_->generation() != generation_;
         if (!wipe && !tables_->has_changes()) {
             return std::nullopt;
@@ -235,14 +261,19 @@ private:
     }
 
     const Options options_;
-    std::mutex file_mutex_;        // guards store_; taken before mutex_
+    std::mutex file_mutex_;  // guards store_ once settled; taken before mutex_
     std::unique_ptr<VerdictStore> store_;
-    mutable std::mutex mutex_;     // guards what follows
+    mutable std::mutex mutex_;  // guards what follows
     std::unique_ptr<VerdictTables> tables_;
-    std::string stored_generation_;  // of what was loaded; valid until the first set_generation()
     std::string generation_;
-    std::atomic<Epoch> epoch_ = 0;   // written under mutex_; 0: no generation yet
+    std::atomic<Epoch> epoch_ = 0;  // written under mutex_; 0: no generation yet
     Counters counters_;
+
+    // Of loader_ alone until it has been joined.
+    std::unique_ptr<VerdictTables> loaded_;
+    std::string stored_generation_;
+    std::once_flag settled_;
+    std::jthread loader_;  // last: ends before anything it uses
 };
 
 }  // namespace
@@ -252,12 +283,7 @@ Result<std::unique_ptr<VerdictCache>> VerdictCache::open(Options options) {
     if (!options.file.empty()) {
         store = TRY(VerdictStore::open(options.file));
     }
-    const bool has_file = store != nullptr;
-    auto cache = std::make_unique<Cache>(std::move(options), std::move(store));
-    if (has_file) {
-        cache->load();
-    }
-    return cache;
+    return std::make_unique<Cache>(std::move(options), std::move(store));
 }
 
 }  // namespace vigia::scan

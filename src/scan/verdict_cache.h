@@ -17,13 +17,13 @@ namespace vigia::scan {
 
 // Two bounded tables (least recently used goes first): identity → verdict and SHA-256 → verdict,
 // both valid only for the generation of definitions they were made under. Only Clean, Infected and
-// Unscannable `kills-workers` are kept. Kept on disk between runs (SQLite, losing it costs time only).
-// Thread-safe.
+// Unscannable `kills-workers` are kept. Kept on disk between runs (SQLite, losing it costs time
+// only). Thread-safe.
 class VerdictCache {
 public:
     struct Options {
-        std::filesystem::path file = {};             // empty: memory only
-        std::size_t identities = 500'000;            // about 250 bytes each
+        std::filesystem::path file = {};   // empty: memory only
+        std::size_t identities = 500'000;  // about 250 bytes each
         std::size_t contents = 500'000;
     };
 
@@ -36,7 +36,10 @@ public:
         std::size_t contents = 0;
     };
 
-    // A damaged or foreign file is set aside (renamed to *.damaged-N) and a new one begun.
+    // A damaged or foreign file is set aside (renamed to *.damaged-N) and a new one begun. A file
+    // in use by another daemon is an error (device_or_resource_busy). It is read by a private
+    // thread, so that the start does not wait for it (about 1.5 s of CPU for the default bounds);
+    // the first set_generation() or forget() does, for what is left of it.
     [[nodiscard]] static Result<std::unique_ptr<VerdictCache>> open(Options options);
     virtual ~VerdictCache() = default;
 
@@ -68,7 +71,7 @@ public:
     }
 
     virtual void forget(const ObjectId& object) = 0;
-    virtual void forget(FileSystemId fs) = 0;        // unmounted
+    virtual void forget(FileSystemId fs) = 0;  // unmounted
 
     // Writes what is not on disk yet; called every few seconds off the loop, and at the end.
     [[nodiscard]] virtual Result<> flush() = 0;

@@ -72,8 +72,7 @@ protected:
 
     [[nodiscard]] std::unique_ptr<VerdictCache> open(const std::string& generation = "g1",
                                                      std::size_t bound = 1000) const {
-        auto cache =
-            VerdictCache::open({.file = file(), .identities = bound, .contents = bound});
+        auto cache = VerdictCache::open({.file = file(), .identities = bound, .contents = bound});
         if (!cache) {
             ADD_FAILURE() << cache.error().message();
             std::abort();
@@ -263,7 +262,7 @@ TEST_F(VerdictCacheTest, WhatWasForgottenOrPushedOutIsNotInTheFile) {
             cache->remember(digest(i), clean());
         }
         ASSERT_TRUE(cache->flush());
-        EXPECT_FALSE(cache->find(identity(1)));   // the bound is 10, and kStick's came last
+        EXPECT_FALSE(cache->find(identity(1)));  // the bound is 10, and kStick's came last
         EXPECT_TRUE(cache->find(identity(105, kStick)));
         cache->forget(identity(105, kStick).object);
         cache->remember(identity(106, kStick), infected(), false);  // no longer to be believed
@@ -318,7 +317,8 @@ TEST_F(VerdictCacheTest, ADamagedForeignOrImpossibleFileIsSetAside) {
     std::filesystem::remove(file());
     sqlite3* foreign = nullptr;
     ASSERT_EQ(::sqlite3_open(file().c_str(), &foreign), SQLITE_OK);
-    ASSERT_EQ(::sqlite3_exec(foreign, "CREATE TABLE mine(x)", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(::sqlite3_exec(foreign, "CREATE TABLE mine(x)", nullptr, nullptr, nullptr),
+              SQLITE_OK);
     ::sqlite3_close(foreign);
     EXPECT_TRUE(works());
     EXPECT_TRUE(std::filesystem::exists(folder_ / "cache.db.damaged-2"));
@@ -339,22 +339,52 @@ TEST_F(VerdictCacheTest, ADamagedForeignOrImpossibleFileIsSetAside) {
     EXPECT_TRUE(std::filesystem::is_directory(folder_ / "cache.db.damaged-5"));
 }
 
-TEST_F(VerdictCacheTest, APageThatWasOverwrittenIsNoticedAtTheStart) {
-    {
-        const auto cache = open();
-        for (int i = 0; i < 500; ++i) {
-            cache->remember(identity(i), clean(), true);
+// Overwrites the root page of a table or index of a closed cache.
+void damage(const std::filesystem::path& file, const std::string& what) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(::sqlite3_open(file.c_str(), &db), SQLITE_OK);
+    int page = 0;
+    const auto sql = "SELECT rootpage FROM sqlite_master WHERE name='" + what + "'";
+    ::sqlite3_exec(
+        db,
+        sql.c_str(),
+        [](void* found, int, char** values, char**) {
+            *static_cast<int*>(found) = std::stoi(values[0]);
+            return 0;
+        },
+        &page,
+        nullptr);
+    ::sqlite3_close(db);
+    ASSERT_GT(page, 1);
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp((page - 1) * 4096L);
+    bytes << std::string(4096, '\x5a');
+}
+
+TEST_F(VerdictCacheTest, ADamagedPageIsNoticedWhenItIsReadOrWritten) {
+    int aside = 0;
+    for (const std::string what : {"identities", "sqlite_autoindex_identities_1"}) {
+        {
+            const auto cache = open();
+            for (int i = 0; i < 500; ++i) {
+                cache->remember(identity(i), clean(), true);
+            }
+            ASSERT_TRUE(cache->flush());
         }
-        ASSERT_TRUE(cache->flush());
+        damage(file(), what);
+        {
+            const auto cache = open();
+            for (int i = 500; i < 600; ++i) {
+                cache->remember(identity(i), clean(), true);
+            }
+            const auto flushed = cache->flush();
+            ASSERT_TRUE(flushed) << flushed.error().message();
+        }
+        ++aside;
+        EXPECT_TRUE(std::filesystem::exists(file().native() + ".damaged-" + std::to_string(aside)))
+            << what;
+        EXPECT_TRUE(open()->find(identity(555)));
     }
-    std::fstream damage(file(), std::ios::in | std::ios::out | std::ios::binary);
-    damage.seekp(5 * 4096);
-    damage << std::string(4096, '\x5a');
-    damage.close();
-    const auto cache = open();
-    EXPECT_TRUE(std::filesystem::exists(folder_ / "cache.db.damaged-1"));
-    EXPECT_EQ(cache->counters().identities, 0U);
-    EXPECT_TRUE(cache->flush());
 }
 
 TEST_F(VerdictCacheTest, ASecondDaemonOnTheSameFileIsAnErrorAndDamagesNothing) {
@@ -373,19 +403,24 @@ TEST_F(VerdictCacheTest, WhatCouldNotBeWrittenIsWrittenLater) {
     for (int i = 0; i < 2000; ++i) {
         cache->remember(identity(i), clean(), true);
     }
+
     // RLIMIT_FSIZE makes the write fail as a full disk would.
     struct Limit {
         rlimit before{};
+
         Limit() {
             ::signal(SIGXFSZ, SIG_IGN);
             ::getrlimit(RLIMIT_FSIZE, &before);
             const rlimit small{.rlim_cur = kSmall, .rlim_max = before.rlim_max};
             ::setrlimit(RLIMIT_FSIZE, &small);
         }
+
         Limit(const Limit&) = delete;
         Limit& operator=(const Limit&) = delete;
+
         ~Limit() { ::setrlimit(RLIMIT_FSIZE, &before); }
     };
+
     {
         const Limit limit;
         EXPECT_FALSE(cache->flush());
@@ -397,6 +432,7 @@ TEST_F(VerdictCacheTest, WhatCouldNotBeWrittenIsWrittenLater) {
     std::filesystem::copy(file().native() + "-wal", folder_ / "copy.db-wal");
     auto copy = VerdictCache::open({.file = folder_ / "copy.db"});
     ASSERT_TRUE(copy);
+    (*copy)->set_generation("g1");
     EXPECT_EQ((*copy)->counters().identities, 1000U);
 }
 

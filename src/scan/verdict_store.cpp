@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kApplicationId = 0x56474341;  // "VGCA"
 constexpr int kLayout = 1;
-constexpr std::size_t kMaxHandle = 128;     // MAX_HANDLE_SZ, linux/exportfs.h
+constexpr std::size_t kMaxHandle = 128;  // MAX_HANDLE_SZ, linux/exportfs.h
 constexpr std::string_view kKillsWorkers = "kills-workers";
 
 constexpr const char* kCreate =
@@ -44,7 +44,7 @@ Result<> load_identities(sqlite3* db, std::size_t limit, const VerdictStore::Rea
         " FROM identities ORDER BY id DESC LIMIT ?"));
     rows.integer(static_cast<std::int64_t>(limit));
     while (TRY(rows.step())) {
-        FileIdentity identity{
+        const FileIdentity identity{
             .object = {.fs = {.word0 = static_cast<std::uint32_t>(rows.integer_at(0)),
                               .word1 = static_cast<std::uint32_t>(rows.integer_at(1))},
                        .handle = {.type = static_cast<std::int32_t>(rows.integer_at(2)),
@@ -62,8 +62,7 @@ Result<> load_identities(sqlite3* db, std::size_t limit, const VerdictStore::Rea
 
 Result<> load_contents(sqlite3* db, std::size_t limit, const VerdictStore::Reader& reader) {
     auto rows = TRY(Statement::prepare(
-        db,
-        "SELECT sha256, kind, limit_hit, judged, text FROM contents ORDER BY id DESC LIMIT ?"));
+        db, "SELECT sha256, kind, limit_hit, judged, text FROM contents ORDER BY id DESC LIMIT ?"));
     rows.integer(static_cast<std::int64_t>(limit));
     while (TRY(rows.step())) {
         const auto content = rows.digest_at(0);
@@ -116,6 +115,7 @@ Verdict KeptVerdict::as_verdict(VerdictSource source) const {
             .size = size};
 }
 
+// Prepared once: each runs thousands of times in a flush.
 struct VerdictStore::Impl {
     Database db;
     Statement put_identity;
@@ -123,8 +123,32 @@ struct VerdictStore::Impl {
     Statement drop_object;
     Statement drop_content;
     Statement drop_fs;
-    std::string generation;
+    std::string generation = {};
+
+    static Result<std::unique_ptr<Impl>> prepare(Database db);
 };
+
+Result<std::unique_ptr<VerdictStore::Impl>> VerdictStore::Impl::prepare(Database db) {
+    const auto statement = [raw = db.get()](const char* sql) {
+        return Statement::prepare(raw, sql);
+    };
+    auto put_identity =
+        TRY(statement("INSERT OR REPLACE INTO identities(fs0, fs1, type, handle, size, ctime, kind,"
+                      " limit_hit, judged, text, sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+    auto put_content =
+        TRY(statement("INSERT OR REPLACE INTO contents(sha256, kind, limit_hit, judged, text)"
+                      " VALUES (?,?,?,?,?)"));
+    auto drop_object =
+        TRY(statement("DELETE FROM identities WHERE fs0=? AND fs1=? AND type=? AND handle=?"));
+    auto drop_content = TRY(statement("DELETE FROM contents WHERE sha256=?"));
+    auto drop_fs = TRY(statement("DELETE FROM identities WHERE fs0=? AND fs1=?"));
+    return std::make_unique<Impl>(Impl{.db = std::move(db),
+                                       .put_identity = std::move(put_identity),
+                                       .put_content = std::move(put_content),
+                                       .drop_object = std::move(drop_object),
+                                       .drop_content = std::move(drop_content),
+                                       .drop_fs = std::move(drop_fs)});
+}
 
 VerdictStore::VerdictStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -133,24 +157,8 @@ VerdictStore::~VerdictStore() = default;
 Result<std::unique_ptr<VerdictStore>> VerdictStore::open(const std::filesystem::path& file) {
     auto db = TRY(open_or_begin_anew(
         file, {.application_id = kApplicationId, .version = kLayout, .create = kCreate}));
-    sqlite3* const raw = db.get();
-    auto impl = std::make_unique<Impl>(Impl{
-        .db = std::move(db),
-        .put_identity = TRY(Statement::prepare(
-            raw,
-            "INSERT OR REPLACE INTO identities(fs0, fs1, type, handle, size, ctime, kind,"
-            " limit_hit, judged, text, sha256) VALUES (?,?,?,?,?,?,?,?,?,?,?)")),
-        .put_content = TRY(Statement::prepare(
-            raw,
-            "INSERT OR REPLACE INTO contents(sha256, kind, limit_hit, judged, text)"
-            " VALUES (?,?,?,?,?)")),
-        .drop_object = TRY(Statement::prepare(
-            raw, "DELETE FROM identities WHERE fs0=? AND fs1=? AND type=? AND handle=?")),
-        .drop_content = TRY(Statement::prepare(raw, "DELETE FROM contents WHERE sha256=?")),
-        .drop_fs =
-            TRY(Statement::prepare(raw, "DELETE FROM identities WHERE fs0=? AND fs1=?")),
-        .generation = {}});
-    auto about = TRY(Statement::prepare(raw, "SELECT generation FROM about"));
+    auto impl = TRY(Impl::prepare(std::move(db)));
+    auto about = TRY(Statement::prepare(impl->db.get(), "SELECT generation FROM about"));
     if (TRY(about.step())) {
         impl->generation = about.bytes_at(0);
     }
@@ -235,7 +243,7 @@ Result<> VerdictStore::commit() {
 
 void VerdictStore::rollback() {
     // Where SQLite has already rolled back by itself this is an error of no consequence.
-    (void)run(impl_->db.get(), "ROLLBACK");
+    [[maybe_unused]] const auto done = run(impl_->db.get(), "ROLLBACK");
 }
 
 }  // namespace vigia::scan

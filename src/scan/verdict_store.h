@@ -30,12 +30,14 @@ struct KeptVerdict {
     [[nodiscard]] Verdict as_verdict(VerdictSource source) const;
 };
 
-// The verdicts of one generation in an SQLite file. Damaged or foreign: set aside and begun anew, see
-// sqlite_file.h. Not thread-safe. Every write stands between begin() and commit(); after a failure
-// the caller calls rollback().
+// The verdicts of one generation in an SQLite file. One that is foreign or plainly damaged is set
+// aside and begun anew; damage found later is an error (see is_damage in sqlite_file.h). Not
+// thread-safe. Every write stands between begin() and commit(); after a failure the caller calls
+// rollback().
 class VerdictStore {
 public:
-    [[nodiscard]] static Result<std::unique_ptr<VerdictStore>> open(const std::filesystem::path& file);
+    [[nodiscard]] static Result<std::unique_ptr<VerdictStore>> open(
+        const std::filesystem::path& file);
     VerdictStore(const VerdictStore&) = delete;
     VerdictStore& operator=(const VerdictStore&) = delete;
     ~VerdictStore();

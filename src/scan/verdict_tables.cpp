@@ -149,12 +149,13 @@ std::size_t VerdictTables::identities() const {
 
 void VerdictTables::evict() {
     while (identities_.size() > limits_.identities) {
-        const auto oldest = identities_.pop_oldest();
-        removed(oldest->first, oldest->second);
+        if (const auto oldest = identities_.pop_oldest()) {
+            removed(oldest->first, oldest->second);
+        }
     }
     while (contents_.size() > limits_.contents) {
         const auto oldest = contents_.pop_oldest();
-        if (oldest->second.saved) {
+        if (oldest && oldest->second.saved) {
             changes_.gone_contents.push_back(oldest->first);
         }
     }

@@ -25,8 +25,8 @@ struct Changes {
 };
 
 // The two tables in memory and the list of their differences to the file. One entry per object: its
-// latest state, an older one never comes back. Unmounting is O(1): the volume is marked, its entries
-// are not found any more and are dropped as they grow old. Not thread-safe.
+// latest state, an older one never comes back. Unmounting is O(1): the volume is marked, its
+// entries are not found any more and are dropped as they grow old. Not thread-safe.
 class VerdictTables {
 public:
     VerdictTables(VerdictStore::Limits limits, bool has_file);
@@ -45,6 +45,7 @@ public:
     void forget(FileSystemId fs);
 
     [[nodiscard]] std::size_t identities() const;
+
     [[nodiscard]] std::size_t contents() const { return contents_.size(); }
 
     [[nodiscard]] bool has_changes() const;
@@ -55,12 +56,14 @@ public:
         std::vector<std::pair<Sha256, KeptVerdict>> contents = {};
     };
 
-    // Up to `limit` of the entries to add to the file, oldest first; from now on they count as saved.
+    // Up to `limit` of the entries to add to the file, oldest first; from now on they count as
+    // saved.
     [[nodiscard]] Additions take_additions(std::size_t limit);
 
     // The differences became too many to list, or the file was lost: everything has to be written
     // again after wiping it.
     [[nodiscard]] bool needs_rewrite() const { return needs_rewrite_; }
+
     void set_needs_rewrite();
     void begin_rewrite();
 

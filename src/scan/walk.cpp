@@ -19,7 +19,7 @@ namespace vigia::scan {
 namespace {
 
 // Names of subfolders held for one level before they are walked; then the folder is read on.
-constexpr std::size_t kMaxNames = std::size_t{256} * 1024;
+constexpr std::size_t kMaxNames = std::size_t{64} * 1024;
 // PATH_MAX, with room for one more name: longer paths are opened in steps.
 constexpr std::size_t kMaxStep = 4096 - 256;
 
@@ -33,10 +33,10 @@ struct Sinks {
 
 // A folder being walked; its descriptor is closed while its subfolders are.
 struct Level {
-    std::size_t path_length = 0;    // of its path below the root
-    std::string names = {};         // of subfolders not walked yet, each ended by NUL
+    std::size_t path_length = 0;  // of its path below the root
+    std::string names = {};       // of subfolders not walked yet, each ended by NUL
     std::size_t next_name = 0;
-    std::int64_t resume = 0;        // where to read on
+    std::int64_t resume = 0;  // where to read on
     bool read_on = false;
     EntryState state = {};
 };
@@ -233,7 +233,7 @@ private:
     const WalkOptions& options_;
     const Sinks sinks_;
     FolderReader reader_;
-    std::string path_;              // of the current folder, below the root
+    std::string path_;  // of the current folder, below the root
     std::vector<Level> levels_;
     bool stopped_ = false;
 };

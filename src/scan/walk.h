@@ -12,8 +12,8 @@
 namespace vigia::scan {
 
 struct WalkEntry {
-    std::string path;          // begins with the root as given; bytes
-    int folder = -1;           // descriptor of its folder, valid during the callback
+    std::string path;  // begins with the root as given; bytes
+    int folder = -1;   // descriptor of its folder, valid during the callback
     const char* name = nullptr;
     std::uint64_t size = 0;
     std::int64_t ctime_ns = 0;
@@ -25,24 +25,24 @@ struct WalkEntry {
 
 struct WalkProblem {
     std::string path;
-    std::string reason;        // "open: Permission denied"
+    std::string reason;  // "open: Permission denied"
 };
 
 struct WalkOptions {
-    bool cross_mounts = true;               // pseudo file systems are never entered
+    bool cross_mounts = true;  // pseudo file systems are never entered
     unsigned max_depth = 256;
     // Asked for each folder below the root; false: leave out this subtree.
     std::function<bool(const std::string& folder)> enter = {};
-    std::function<bool()> stop = {};        // asked for every entry
+    std::function<bool()> stop = {};  // asked for every entry
 };
 
 // Regular files below `path` (or `path` itself), in folder order, without following symbolic links
 // (the last component of `path` included), opening nothing but folders, and these only beneath the
 // root (openat2, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS): a folder swapped for a link leads nowhere.
-// At most three descriptors at a time; memory bounded by the depth (256 KiB of names for each level).
-// Blocking. Each folder that cannot be read is a problem, never the end of the walk; so is what lies
-// deeper than max_depth, and a root that is neither folder nor regular file. An error is returned only
-// when `path` itself is not there or a symbolic link.
+// At most three descriptors at a time; memory bounded by the depth (64 KiB of names for each
+// level). Blocking. Each folder that cannot be read is a problem, never the end of the walk; so is
+// what lies deeper than max_depth, and a root that is neither folder nor regular file. An error is
+// returned only when `path` itself is not there or a symbolic link.
 [[nodiscard]] Result<> walk(const std::string& path,
                             const WalkOptions& options,
                             const std::function<void(const WalkEntry&)>& on_file,

@@ -27,10 +27,24 @@ constexpr rlim_t kWorkerDescriptors = 64;
 
 // Files within the private folder, as libclamav unpacks into it.
 void allow_files(std::vector<sandbox::SystemCall>& calls) {
-    constexpr auto kPlain = std::to_array<std::string_view>({
-        "openat", "open", "unlink", "unlinkat", "rmdir", "getdents64", "access", "faccessat",
-        "faccessat2", "stat", "lstat", "statx", "ftruncate", "readlink", "readlinkat", "getcwd",
-        "pwrite64", "sysinfo"});
+    constexpr auto kPlain = std::to_array<std::string_view>({"openat",
+                                                             "open",
+                                                             "unlink",
+                                                             "unlinkat",
+                                                             "rmdir",
+                                                             "getdents64",
+                                                             "access",
+                                                             "faccessat",
+                                                             "faccessat2",
+                                                             "stat",
+                                                             "lstat",
+                                                             "statx",
+                                                             "ftruncate",
+                                                             "readlink",
+                                                             "readlinkat",
+                                                             "getcwd",
+                                                             "pwrite64",
+                                                             "sysinfo"});
     for (const auto name : kPlain) {
         calls.push_back({.name = name});
     }
@@ -50,13 +64,20 @@ sandbox::Condition argument_is(unsigned index, long value) {
 std::vector<sandbox::SystemCall> zygote_system_calls() {
     auto calls = sandbox::common_system_calls();
     allow_files(calls);
-    constexpr auto kPlain = std::to_array<std::string_view>({
-        "wait4", "waitid", "pidfd_open", "close_range", "dup3", "seccomp",
-        "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"});
+    constexpr auto kPlain = std::to_array<std::string_view>({"wait4",
+                                                             "waitid",
+                                                             "pidfd_open",
+                                                             "close_range",
+                                                             "dup3",
+                                                             "seccomp",
+                                                             "landlock_create_ruleset",
+                                                             "landlock_add_rule",
+                                                             "landlock_restrict_self"});
     for (const auto name : kPlain) {
         calls.push_back({.name = name});
     }
-    // fork, and nothing that shares memory or makes namespaces; clone3 hides its flags from a filter.
+    // fork, and nothing that shares memory or makes namespaces; clone3 hides its flags from a
+    // filter.
     constexpr std::uint64_t kFork =
         CSIGNAL | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID;
     calls.push_back({.name = "clone", .conditions = {{.index = 0, .mask = ~kFork, .value = 0}}});
@@ -208,8 +229,8 @@ Result<UniqueFd> confine_worker(const WorkerTerms& terms, UniqueFd socket) {
         return fail_errno("close what belongs to the zygote");
     }
     {
-        const auto folder = TRY(
-            open_at(AT_FDCWD, terms.temporary_folder.c_str(), O_PATH | O_DIRECTORY));
+        const auto folder =
+            TRY(open_at(AT_FDCWD, terms.temporary_folder.c_str(), O_PATH | O_DIRECTORY));
         TRY(sandbox::restrict_files(
             std::array{sandbox::FileRight{.descriptor = folder.get(), .writable = true}}));
     }

@@ -14,8 +14,8 @@
 #include "base/unique_fd.h"
 #include "wire/scan_protocol.h"
 
-// What vigia-scand is made to live in (hard-parts 11): the zygote before it looks at a definition, each
-// worker before it looks at a file.
+// What vigia-scand is made to live in (hard-parts 11): the zygote before it looks at a definition,
+// each worker before it looks at a file.
 namespace vigia::scand {
 
 struct Confinement {
@@ -32,8 +32,8 @@ struct ZygoteTerms {
     pid_t daemon = 0;
 };
 
-// An error leaves the process half confined: it has to end. Where the kernel has no Landlock or we no
-// right to namespaces the other one must hold, and the description says what is missing.
+// An error leaves the process half confined: it has to end. Where the kernel has no Landlock or we
+// no right to namespaces the other one must hold, and the description says what is missing.
 [[nodiscard]] Result<Confinement> confine_zygote(const ZygoteTerms& terms);
 
 struct WorkerTerms {
@@ -44,8 +44,8 @@ struct WorkerTerms {
     int memory_size = -1;      // Confinement::memory_size
 };
 
-// In the forked worker, on top of what holds the zygote. Closes every descriptor but standard error and
-// `socket`, which it returns under its new number.
+// In the forked worker, on top of what holds the zygote. Closes every descriptor but standard error
+// and `socket`, which it returns under its new number.
 [[nodiscard]] Result<UniqueFd> confine_worker(const WorkerTerms& terms, UniqueFd socket);
 
 }  // namespace vigia::scand

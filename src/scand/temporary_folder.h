@@ -7,8 +7,8 @@
 
 namespace vigia::scand {
 
-// Removes everything in the folder, however deep a hostile worker has nested it: one descriptor at a
-// time, no recursion. The folder must not be written to meanwhile; it stays itself.
+// Removes everything in the folder, however deep a hostile worker has nested it: one descriptor at
+// a time, no recursion. The folder must not be written to meanwhile; it stays itself.
 [[nodiscard]] Result<> empty_folder(const std::string& path);
 
 }  // namespace vigia::scand

@@ -20,6 +20,7 @@ protected:
         folder_ = top_ / "slot";
         std::filesystem::create_directory(folder_);
     }
+
     void TearDown() override { std::filesystem::remove_all(top_); }
 
     std::filesystem::path top_;

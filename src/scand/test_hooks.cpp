@@ -49,10 +49,10 @@ std::optional<wire::ScanDone> run_test_hook(const HookTarget& target) {
     if (!content.contains(marker("ESCAPE"))) {
         return std::nullopt;
     }
-    return wire::ScanDone{.outcome = kError,
-                          .text = escape::prove({.file = target.file,
-                                                 .socket = target.socket,
-                                                 .own_folder = target.own_folder})};
+    return wire::ScanDone{
+        .outcome = kError,
+        .text = escape::prove(
+            {.file = target.file, .socket = target.socket, .own_folder = target.own_folder})};
 }
 
 }  // namespace vigia::scand

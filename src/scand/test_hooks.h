@@ -15,9 +15,10 @@ struct HookTarget {
 };
 
 #ifdef VIGIA_TEST_HOOKS
-// Files whose first 4096 bytes hold a marker are not scanned: `VIGIA-TEST-` and then CRASH: the worker
-// dies of SIGSEGV; HANG: it never answers; ESCAPE: it answers what base/escape_proof.h found, as the
-// text of an error. Markers are assembled at run time, so that no program or source file is one.
+// Files whose first 4096 bytes hold a marker are not scanned: `VIGIA-TEST-` and then CRASH: the
+// worker dies of SIGSEGV; HANG: it never answers; ESCAPE: it answers what base/escape_proof.h
+// found, as the text of an error. Markers are assembled at run time, so that no program or source
+// file is one.
 [[nodiscard]] std::optional<wire::ScanDone> run_test_hook(const HookTarget& target);
 #else
 [[nodiscard]] inline std::optional<wire::ScanDone> run_test_hook(const HookTarget& /*target*/) {

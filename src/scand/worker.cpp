@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kIdle = 1h;    // then it asks again; the end of the daemon is told by the socket
-constexpr auto kAnswer = 10s; // the daemon reads at once or is gone
+constexpr auto kIdle = 1h;     // then it asks again; the end of the daemon is told by the socket
+constexpr auto kAnswer = 10s;  // the daemon reads at once or is gone
 constexpr std::uint32_t kError = 2;
 
 wire::ScanDone not_scanned(std::string why) {

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kFirstMessage = 60s;  // the daemon sends it right after the start
 constexpr auto kAnswer = 10s;
-constexpr auto kDying = 5s;          // a killed worker's memory is given back in less
+constexpr auto kDying = 5s;                  // a killed worker's memory is given back in less
 constexpr std::uint32_t kSandboxFailed = 3;  // index into wire::kLoadFailures
 
 struct Order {
@@ -48,12 +48,12 @@ Result<Order> receive_order(int socket) {
 // Tells the daemon, and gives what is logged.
 std::unexpected<Error> report(int socket, const wire::LoadFailed& failure) {
     const auto told = seqpacket::send(socket, wire::encode(failure), {}, kAnswer);
-    auto context = std::string(wire::kLoadFailures.at(failure.cause)) + ": " + failure.file + ": " +
-                   failure.message;
+    auto context = std::string(wire::kLoadFailures.at(failure.cause)) + ": " +
+                   (failure.file.empty() ? "" : failure.file + ": ") + failure.message;
     if (!told) {
         context += " (and the daemon could not be told: " + told.error().message() + ")";
     }
-    return fail(std::errc::invalid_argument, std::move(context));
+    return fail(std::errc::operation_canceled, std::move(context));
 }
 
 }  // namespace
@@ -77,10 +77,9 @@ Result<Zygote> Zygote::start(const ChildOptions& options) {
                                        .user = user,
                                        .daemon = options.parent});
     if (!confinement) {
-        return report(socket.get(),
-                      {.cause = kSandboxFailed,
-                       .file = {},
-                       .message = confinement.error().message()});
+        return report(
+            socket.get(),
+            {.cause = kSandboxFailed, .file = {}, .message = confinement.error().message()});
     }
     auto engine =
         Engine::load(confinement->definition_folders, confinement->temporary_folders.front());
@@ -92,8 +91,7 @@ Result<Zygote> Zygote::start(const ChildOptions& options) {
                                                  .version = Engine::version(),
                                                  .sandbox = confinement->description};
     TRY(seqpacket::send(socket.get(), wire::encode(loaded), {}, kAnswer), "tell the daemon");
-    return Zygote(
-        std::move(socket), order.request, *std::move(confinement), *std::move(engine));
+    return Zygote(std::move(socket), order.request, *std::move(confinement), *std::move(engine));
 }
 
 Result<> Zygote::serve() {
@@ -160,7 +158,8 @@ Result<> Zygote::spawn(std::uint32_t number, UniqueFd socket) {
     return tell(wire::WorkerStarted{.slot = number, .pid = pid}, std::array{slot.pidfd.get()});
 }
 
-// The daemon kills a worker and at once wants another in its place: its end may still be on the way.
+// The daemon kills a worker and at once wants another in its place: its end may still be on the
+// way.
 Result<> Zygote::vacate(std::uint32_t number) {
     if (slots_[number].pid == 0) {
         return {};

@@ -19,8 +19,9 @@ namespace vigia::scand {
 // never a file. It ends when the daemon closes the socket or says what is not in the table.
 class Zygote {
 public:
-    // After Engine::initialise() and WarmUp. Takes LoadDefinitions from the daemon, confines the process, loads. What the daemon can do
-    // something about is told to it as LoadFailed and is an error here as well.
+    // After Engine::initialise() and WarmUp. Takes LoadDefinitions from the daemon, confines the
+    // process, loads. What the daemon can do something about is told to it as LoadFailed and is an
+    // error here as well.
     [[nodiscard]] static Result<Zygote> start(const ChildOptions& options);
 
     // Until the daemon closes the socket.

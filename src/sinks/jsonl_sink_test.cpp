@@ -41,12 +41,15 @@ std::vector<StoredEvent> events(std::uint64_t first, std::uint64_t last, std::si
 }
 
 class JsonlSinkTest : public testing::Test {
-protected:
+public:
     JsonlSinkTest() {
         std::string pattern = fs::temp_directory_path() / "vigia-jsonl-XXXXXX";
         folder_ = ::mkdtemp(pattern.data());
         options_.file = folder_ / "events.jsonl";
     }
+
+    JsonlSinkTest(const JsonlSinkTest&) = delete;
+    JsonlSinkTest& operator=(const JsonlSinkTest&) = delete;
 
     ~JsonlSinkTest() override {
         if (mounted_) {
@@ -56,6 +59,7 @@ protected:
         fs::remove_all(folder_, ignored);
     }
 
+protected:
     std::unique_ptr<JsonlSink> open() {
         auto sink = JsonlSink::open(options_);
         EXPECT_TRUE(sink) << sink.error().message();
@@ -251,7 +255,8 @@ TEST_F(JsonlSinkTest, RefusesWhatIsNotARegularFile) {
 
 TEST_F(JsonlSinkTest, TruncatesAShortWriteOnAFullDiskAndGoesOnWhenThereIsSpace) {
     if (::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=64k") != 0) {
-        GTEST_SKIP() << "needs the right to mount a tmpfs: " << std::strerror(errno);
+        GTEST_SKIP() << "needs the right to mount a tmpfs: "
+                     << fail_errno("mount").error().message();
     }
     mounted_ = true;
     auto sink = open();

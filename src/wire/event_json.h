@@ -20,9 +20,10 @@ struct EventFrame {
 // OCSF class of an event (docs/EVENTS.md).
 [[nodiscard]] int class_uid(const Event& event) noexcept;
 
-// One line of OCSF-shaped JSON (schema 1.4.0) without a newline. Total: any bytes in any string give
-// valid JSON in printable ASCII (everything else is escaped, so the line is harmless on a terminal);
-// where a path or name is not UTF-8 its exact bytes stand beside it as `…_base64`. Thread-safe.
+// One line of OCSF-shaped JSON (schema 1.4.0) without a newline. Total: any bytes in any string
+// give valid JSON in printable ASCII (everything else is escaped, so the line is harmless on a
+// terminal); where a path or name is not UTF-8 its exact bytes stand beside it as `…_base64`.
+// Thread-safe.
 [[nodiscard]] std::string to_json(const Event& event, const EventFrame& frame);
 
 }  // namespace vigia::wire

@@ -16,10 +16,14 @@ namespace {
 using Json = nlohmann::json;
 using Pointer = Json::json_pointer;
 
-const EventFrame kFrame{.sequence = 42,
-                        .epoch = "0c7d2b0e-0000-4000-8000-000000000001",
-                        .device_name = "host-1",
-                        .boot_id = "0c7d2b0e-0000-4000-8000-000000000002"};
+constexpr const char* kEpoch = "0c7d2b0e-0000-4000-8000-000000000001";
+
+EventFrame some_frame() {
+    return {.sequence = 42,
+            .epoch = kEpoch,
+            .device_name = "host-1",
+            .boot_id = "0c7d2b0e-0000-4000-8000-000000000002"};
+}
 
 // The rules of docs/EVENTS.md: what must be where, in events of which class (0: in all).
 enum class Is : std::uint8_t { Integer, Text, List, Object, Bool };
@@ -116,9 +120,9 @@ bool matches(const Json& value, Is type) {
 
 // Which activities a class may have, as the OCSF schema numbers them.
 const std::set<int>& activities_of(int uid) {
-    static const std::map<int, std::set<int>> allowed{
+    static const std::map<int, std::set<int>> kAllowed{
         {2004, {1, 2}}, {6002, {3, 4, 8, 99}}, {6007, {1, 2, 6, 99}}, {6008, {1}}};
-    return allowed.at(uid);
+    return kAllowed.at(uid);
 }
 
 void expect_valid(const std::string& line, const Event& event) {
@@ -141,7 +145,7 @@ void expect_valid(const std::string& line, const Event& event) {
     EXPECT_TRUE(activities_of(uid).contains(json["activity_id"].get<int>())) << line;
     EXPECT_EQ(json["metadata"]["uid"], event.uid.text);
     EXPECT_EQ(json["metadata"]["sequence"], 42);
-    EXPECT_EQ(json["vigia"]["journal_epoch"], kFrame.epoch);
+    EXPECT_EQ(json["vigia"]["journal_epoch"], kEpoch);
 }
 
 FileFacts some_file() {
@@ -180,14 +184,14 @@ std::vector<Event> one_of_each() {
 
 TEST(EventJson, ObeysTheRulesOfTheDocumentForEveryKindOfEvent) {
     for (const auto& event : one_of_each()) {
-        expect_valid(to_json(event, kFrame), event);
+        expect_valid(to_json(event, some_frame()), event);
     }
 }
 
 TEST(EventJson, GivesEveryKindItsOwnWord) {
     std::set<std::pair<std::string, std::size_t>> seen;
     for (const auto& event : one_of_each()) {
-        const auto json = Json::parse(to_json(event, kFrame));
+        const auto json = Json::parse(to_json(event, some_frame()));
         EXPECT_NE(json["vigia"]["event"], "unknown");
         seen.emplace(json["vigia"]["event"], event.body.index());
     }
@@ -209,7 +213,7 @@ TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
                                             .names_left = {"/mnt/x"},
                                             .pid = 12,
                                             .program = "/usr/bin/cp"}};
-    const auto json = Json::parse(to_json(event, kFrame));
+    const auto json = Json::parse(to_json(event, some_frame()));
     EXPECT_EQ(json["time"], 1'795'375'200'123);
     EXPECT_EQ(json["severity_id"], 5);
     EXPECT_EQ(json["severity"], "Critical");
@@ -237,7 +241,7 @@ TEST(EventJson, KeepsTheExactBytesOfANameThatIsNoUtf8) {
                       .body = DetectionBody{.file = {.path = path, .sha256 = {}, .size = 0},
                                             .threat = "T",
                                             .names_left = {"/ok", "/\x80"}}};
-    const auto line = to_json(event, kFrame);
+    const auto line = to_json(event, some_frame());
     expect_valid(line, event);
     const auto json = Json::parse(line);
     EXPECT_EQ(json["file"]["path"], utf8_lossy(path));
@@ -249,18 +253,18 @@ TEST(EventJson, KeepsTheExactBytesOfANameThatIsNoUtf8) {
 TEST(EventJson, KeepsAValidNameExactlyWithControlCharactersAndAll) {
     const std::string path = "/srv/ñ\n\t\x7f\u0085\u2028\"\\";
     const Event event{.message = "m", .body = ScanBody{.targets = {path}}};
-    const auto json = Json::parse(to_json(event, kFrame));
+    const auto json = Json::parse(to_json(event, some_frame()));
     EXPECT_EQ(json["vigia"]["scan"]["targets"][0], path);
     EXPECT_FALSE(json["vigia"]["scan"].contains("targets_base64"));
 }
 
 TEST(EventJson, SaysThatNobodyKnowsHowManyWereDropped) {
     const Event event{.message = "m", .body = EventsDroppedBody{.reason = "unclean-stop"}};
-    const auto json = Json::parse(to_json(event, kFrame));
+    const auto json = Json::parse(to_json(event, some_frame()));
     EXPECT_TRUE(json["vigia"]["dropped"]["count"].is_null());
     const Event counted{.message = "m",
                         .body = EventsDroppedBody{.per_class = {{"6002", 2}, {"2004", 1}}}};
-    EXPECT_EQ(Json::parse(to_json(counted, kFrame))["vigia"]["dropped"]["count"], 3);
+    EXPECT_EQ(Json::parse(to_json(counted, some_frame()))["vigia"]["dropped"]["count"], 3);
 }
 
 // Any bytes, in any string of any event.
@@ -311,7 +315,7 @@ TEST(EventJson, IsValidForAnyBytesInAnyString) {
     for (int round = 0; round < 4000; ++round) {
         const Event event{.message = bytes.text(), .body = bytes.body(round)};
         const EventFrame frame{.sequence = 42,
-                               .epoch = kFrame.epoch,
+                               .epoch = kEpoch,
                                .device_name = bytes.text(),
                                .boot_id = bytes.text(),
                                .device_uid = bytes.text()};

@@ -128,12 +128,14 @@ struct Layout;
 template <>
 struct Layout<LoadDefinitions> {
     static constexpr Type kType = Type::LoadDefinitions;
+
     static void visit(auto& message, auto& field) {
         field(message.folders);
         field(message.slots);
         field(message.worker_memory);
         field(message.temporary_space);
     }
+
     static bool is_valid(const LoadDefinitions& message) {
         return message.folders >= 1 && message.folders <= kMaxFolders && message.slots >= 1 &&
                message.slots <= kMaxSlots;
@@ -143,40 +145,48 @@ struct Layout<LoadDefinitions> {
 template <>
 struct Layout<SpawnWorker> {
     static constexpr Type kType = Type::SpawnWorker;
+
     static void visit(auto& message, auto& field) { field(message.slot); }
+
     static bool is_valid(const SpawnWorker& message) { return message.slot < kMaxSlots; }
 };
 
 template <>
 struct Layout<Loaded> {
     static constexpr Type kType = Type::Loaded;
+
     static void visit(auto& message, auto& field) {
         field(message.signatures);
         field(message.built_unix);
         field(bounded<kMaxVersion>(message.version));
         field(bounded<kMaxSandbox>(message.sandbox));
     }
+
     static bool is_valid(const Loaded& /*message*/) { return true; }
 };
 
 template <>
 struct Layout<LoadFailed> {
     static constexpr Type kType = Type::LoadFailed;
+
     static void visit(auto& message, auto& field) {
         field(message.cause);
         field(bounded<kMaxFile>(message.file));
         field(bounded<kMaxMessage>(message.message));
     }
+
     static bool is_valid(const LoadFailed& message) { return message.cause < kLoadFailures.size(); }
 };
 
 template <>
 struct Layout<WorkerStarted> {
     static constexpr Type kType = Type::WorkerStarted;
+
     static void visit(auto& message, auto& field) {
         field(message.slot);
         field(message.pid);
     }
+
     static bool is_valid(const WorkerStarted& message) {
         return message.slot < kMaxSlots && message.pid > 0;
     }
@@ -185,11 +195,13 @@ struct Layout<WorkerStarted> {
 template <>
 struct Layout<WorkerEnded> {
     static constexpr Type kType = Type::WorkerEnded;
+
     static void visit(auto& message, auto& field) {
         field(message.slot);
         field(message.pid);
         field(message.wait_status);
     }
+
     static bool is_valid(const WorkerEnded& message) {
         return message.slot < kMaxSlots && message.pid >= 0;
     }
@@ -198,17 +210,20 @@ struct Layout<WorkerEnded> {
 template <>
 struct Layout<ScanFile> {
     static constexpr Type kType = Type::ScanFile;
+
     static void visit(auto& message, auto& field) {
         field(message.id);
         field(message.size);
         field(message.archives);
     }
+
     static bool is_valid(const ScanFile& message) { return message.archives <= 1; }
 };
 
 template <>
 struct Layout<ScanDone> {
     static constexpr Type kType = Type::ScanDone;
+
     static void visit(auto& message, auto& field) {
         field(message.id);
         field(message.outcome);
@@ -217,6 +232,7 @@ struct Layout<ScanDone> {
         field(message.engine_error);
         field(bounded<kMaxText>(message.text));
     }
+
     static bool is_valid(const ScanDone& message) {
         return message.outcome <= kMaxOutcome && message.limit_hit <= 1;
     }
@@ -225,19 +241,23 @@ struct Layout<ScanDone> {
 template <>
 struct Layout<HashFile> {
     static constexpr Type kType = Type::HashFile;
+
     static void visit(auto& message, auto& field) { field(message.id); }
+
     static bool is_valid(const HashFile& /*message*/) { return true; }
 };
 
 template <>
 struct Layout<HashDone> {
     static constexpr Type kType = Type::HashDone;
+
     static void visit(auto& message, auto& field) {
         field(message.id);
         field(message.error);
         field(message.size);
         field(message.sha256);
     }
+
     static bool is_valid(const HashDone& message) { return message.error >= 0; }
 };
 

@@ -25,9 +25,9 @@ inline constexpr std::uint32_t kMaxSlots = 64;   // of workers
 // daemon → zygote. The first message; definition folders arrive as its descriptors.
 struct LoadDefinitions {
     std::uint32_t folders = 0;
-    std::uint32_t slots = 0;              // workers that may exist at once
-    std::uint64_t worker_memory = 0;      // bytes beyond the engine
-    std::uint64_t temporary_space = 0;    // bytes
+    std::uint32_t slots = 0;            // workers that may exist at once
+    std::uint64_t worker_memory = 0;    // bytes beyond the engine
+    std::uint64_t temporary_space = 0;  // bytes
 };
 
 // daemon → zygote; the worker's end of its socket is the descriptor.
@@ -38,15 +38,15 @@ struct SpawnWorker {
 // zygote → daemon
 struct Loaded {
     std::uint64_t signatures = 0;
-    std::int64_t built_unix = 0;          // 0: unknown
-    std::string version;                  // ≤ 64 bytes
-    std::string sandbox;                  // ≤ 256 bytes
+    std::int64_t built_unix = 0;  // 0: unknown
+    std::string version;          // ≤ 64 bytes
+    std::string sandbox;          // ≤ 256 bytes
 };
 
 struct LoadFailed {
-    std::uint32_t cause = 0;              // index into kLoadFailures
-    std::string file;                     // ≤ 512 bytes
-    std::string message;                  // ≤ 1024 bytes
+    std::uint32_t cause = 0;  // index into kLoadFailures
+    std::string file;         // ≤ 512 bytes
+    std::string message;      // ≤ 1024 bytes
 };
 
 inline constexpr std::array<std::string_view, 4> kLoadFailures{
@@ -54,12 +54,12 @@ inline constexpr std::array<std::string_view, 4> kLoadFailures{
 
 struct WorkerStarted {
     std::uint32_t slot = 0;
-    std::int32_t pid = 0;                 // in the daemon's pid namespace
+    std::int32_t pid = 0;  // in the daemon's pid namespace
 };
 
 struct WorkerEnded {
     std::uint32_t slot = 0;
-    std::int32_t pid = 0;                 // 0: it could not even be forked
+    std::int32_t pid = 0;  // 0: it could not even be forked
     std::int32_t wait_status = 0;
 };
 
@@ -73,11 +73,11 @@ struct ScanFile {
 // worker → daemon
 struct ScanDone {
     std::uint64_t id = 0;
-    std::uint32_t outcome = 0;            // 0 clean, 1 infected, 2 error
+    std::uint32_t outcome = 0;  // 0 clean, 1 infected, 2 error
     std::uint32_t limit_hit = 0;
     std::uint64_t bytes_scanned = 0;
-    std::int32_t engine_error = 0;        // libclamav's code
-    std::string text;                     // threat name or error, ≤ 512 bytes
+    std::int32_t engine_error = 0;  // libclamav's code
+    std::string text;               // threat name or error, ≤ 512 bytes
 };
 
 // daemon → vigia-hash, with the file as descriptor
@@ -87,7 +87,7 @@ struct HashFile {
 
 struct HashDone {
     std::uint64_t id = 0;
-    std::int32_t error = 0;               // errno
+    std::int32_t error = 0;  // errno
     std::uint64_t size = 0;
     Sha256 sha256;
 };

@@ -37,10 +37,14 @@ std::vector<Sample> samples() {
          to_zygote},
         {"SpawnWorker", encode(SpawnWorker{.slot = 5}), to_zygote},
         {"Loaded",
-         encode(Loaded{
-             .signatures = 8'700'000, .built_unix = 1'800'000'000, .version = "1.4", .sandbox = "s"}),
+         encode(Loaded{.signatures = 8'700'000,
+                       .built_unix = 1'800'000'000,
+                       .version = "1.4",
+                       .sandbox = "s"}),
          from_zygote},
-        {"LoadFailed", encode(LoadFailed{.cause = 1, .file = "a\nb", .message = "no"}), from_zygote},
+        {"LoadFailed",
+         encode(LoadFailed{.cause = 1, .file = "a\nb", .message = "no"}),
+         from_zygote},
         {"WorkerStarted", encode(WorkerStarted{.slot = 1, .pid = 77}), from_zygote},
         {"WorkerEnded", encode(WorkerEnded{.slot = 1, .pid = 77, .wait_status = 11}), from_zygote},
         {"ScanFile",
@@ -73,8 +77,8 @@ int decoders_that_take(std::span<const std::byte> packet) {
 }
 
 TEST(ScanProtocol, EveryFieldOfWhatTheZygoteIsToldComesBack) {
-    const auto load = decode_to_zygote(encode(LoadDefinitions{
-        .folders = 4, .slots = 64, .worker_memory = ~0ULL, .temporary_space = 17}));
+    const auto load = decode_to_zygote(encode(
+        LoadDefinitions{.folders = 4, .slots = 64, .worker_memory = ~0ULL, .temporary_space = 17}));
     ASSERT_TRUE(load);
     const auto& definitions = std::get<LoadDefinitions>(*load);
     EXPECT_EQ(definitions.folders, 4U);

@@ -2,7 +2,12 @@
 #include "wire/status_json.h"
 
 #include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdint>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -10,145 +15,219 @@
 namespace vigia::wire {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::ordered_json;  // in the order of the contract
 
-// Bytes as JSON can hold them, and beside them the exact ones where that is not the same.
-void put_bytes(json& object, const std::string& key, const std::string& bytes) {
-    object[key] = utf8_lossy(bytes);
-    if (!is_valid_utf8(bytes)) {
+void put_bytes(Json& object, const std::string& key, std::string_view bytes) {
+    std::string text = utf8_lossy(bytes);
+    const bool exact = text == bytes;
+    object[key] = std::move(text);
+    if (!exact) {
         object[key + "_base64"] = base64(bytes);
     }
 }
 
-template <typename T>
-json or_null(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
-}
-
-json time_or_null(const std::optional<WallTime>& time) {
-    return time ? json(to_iso8601(*time)) : json(nullptr);
-}
-
-json names_json(const std::vector<std::string>& names) {
-    json list = json::array();
+// A list and, if one of them is no UTF-8, the exact bytes of all in the same order.
+void put_names(Json& object, const std::string& key, const std::vector<std::string>& names) {
+    Json texts = Json::array();
+    Json bytes = Json::array();
+    bool exact = true;
     for (const auto& name : names) {
-        json entry;
-        put_bytes(entry, "path", name);
-        list.push_back(std::move(entry));
+        auto text = utf8_lossy(name);
+        exact = exact && text == name;
+        texts.push_back(std::move(text));
+        bytes.push_back(base64(name));
     }
-    return list;
-}
-
-json monitor_json(const MonitorStatus& monitor) {
-    json out{{"name", monitor.name},
-             {"wanted", monitor.wanted},
-             {"state", monitor.state},
-             {"backend", monitor.backend},
-             {"detail", utf8_lossy(monitor.detail)},
-             {"places", json::array()}};
-    for (const auto& place : monitor.places) {
-        json entry{{"type", utf8_lossy(place.type)},
-                   {"state", place.state},
-                   {"detail", utf8_lossy(place.detail)}};
-        put_bytes(entry, "path", place.path);
-        out["places"].push_back(std::move(entry));
+    object[key] = std::move(texts);
+    if (!exact) {
+        object[key + "_base64"] = std::move(bytes);
     }
-    return out;
 }
 
-json scan_json(const ScanServiceStatus& scan) {
-    return {{"state", scan.state},
-            {"detail", utf8_lossy(scan.detail)},
-            {"user", utf8_lossy(scan.user)},
-            {"workers", scan.workers},
-            {"pending", scan.pending},
-            {"deferred", scan.deferred},
-            {"files_scanned", scan.files_scanned},
-            {"detections", scan.detections},
-            {"unscannable", scan.unscannable},
-            {"failed", scan.failed},
-            {"identity_hits", scan.identity_hits},
-            {"content_hits", scan.content_hits},
-            {"workers_lost", scan.workers_lost},
-            {"last_scan", time_or_null(scan.last_scan)}};
+Json time_or_null(const std::optional<WallTime>& time) {
+    return time ? Json(to_iso8601(*time)) : Json(nullptr);
 }
 
-json definitions_json(const DefinitionsStatus& definitions) {
-    json out{{"generation", definitions.generation},
-             {"built", time_or_null(definitions.built)},
-             {"signatures", definitions.signatures},
-             {"age_seconds", or_null(definitions.age_seconds)},
-             {"sources", json::array()}};
-    for (const auto& source : definitions.sources) {
-        json entry{{"kind", source.kind},
-                   {"files", source.files},
-                   {"detail", utf8_lossy(source.detail)}};
-        put_bytes(entry, "path", source.path);
-        out["sources"].push_back(std::move(entry));
+template <typename T>
+Json value_or_null(const std::optional<T>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+Json hash_or_null(const std::optional<Sha256>& hash) {
+    return hash ? Json(hash->hex()) : Json(nullptr);
+}
+
+template <typename T>
+Json array_of(const std::vector<T>& values, Json (*one)(const T&)) {
+    Json array = Json::array();
+    for (const T& value : values) {
+        array.push_back(one(value));
     }
-    return out;
+    return array;
 }
 
-json accounting_json(const Accounting& accounting) {
-    return {{"class", accounting.cls},
-            {"exact", accounting.exact},
-            {"offered", accounting.offered},
-            {"delivered", accounting.delivered},
-            {"filtered", accounting.filtered.empty() ? json::object() : json(accounting.filtered)},
-            {"deferred", accounting.deferred},
-            {"lost", or_null(accounting.lost)},
-            {"overflows", accounting.overflows},
-            {"recovered", accounting.recovered}};
+// Never throws: what is not UTF-8 in a text for people is replaced.
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-json self_test_json(const SelfTestReport& report) {
-    json out{{"ok", report.ok}, {"at", to_iso8601(report.at)}, {"stages", json::array()}};
-    put_bytes(out, "place", report.place);
-    for (const auto& stage : report.stages) {
-        out["stages"].push_back({{"name", stage.name},
-                                 {"ok", stage.ok},
-                                 {"milliseconds", stage.milliseconds},
-                                 {"detail", utf8_lossy(stage.detail)}});
+Json place_json(const MonitorStatus::Place& place) {
+    Json json;
+    put_bytes(json, "path", place.path);
+    json["type"] = place.type;
+    json["state"] = place.state;
+    json["detail"] = place.detail;
+    return json;
+}
+
+Json monitor_json(const MonitorStatus& monitor) {
+    Json json;
+    json["name"] = monitor.name;
+    json["wanted"] = monitor.wanted;
+    json["state"] = monitor.state;
+    json["backend"] = monitor.backend;
+    json["detail"] = monitor.detail;
+    json["places"] = array_of(monitor.places, place_json);
+    return json;
+}
+
+Json scan_service_json(const ScanServiceStatus& scan) {
+    Json json;
+    json["state"] = scan.state;
+    json["user"] = scan.user;
+    json["workers"] = scan.workers;
+    json["pending"] = scan.pending;
+    json["deferred"] = scan.deferred;
+    json["files_scanned"] = scan.files_scanned;
+    json["detections"] = scan.detections;
+    json["last_scan"] = time_or_null(scan.last_scan);
+    json["detail"] = scan.detail;
+    json["unscannable"] = scan.unscannable;
+    json["failed"] = scan.failed;
+    json["identity_hits"] = scan.identity_hits;
+    json["content_hits"] = scan.content_hits;
+    json["workers_lost"] = scan.workers_lost;
+    return json;
+}
+
+Json source_json(const DefinitionsStatus::Source& source) {
+    Json json;
+    json["kind"] = source.kind;
+    put_bytes(json, "path", source.path);
+    json["files"] = source.files;
+    json["detail"] = source.detail;
+    return json;
+}
+
+Json definitions_json(const DefinitionsStatus& definitions) {
+    Json json;
+    json["generation"] = definitions.generation;
+    json["built"] = time_or_null(definitions.built);
+    json["signatures"] = definitions.signatures;
+    json["age_seconds"] = value_or_null(definitions.age_seconds);
+    json["sources"] = array_of(definitions.sources, source_json);
+    return json;
+}
+
+Json accounting_json(const Accounting& accounting) {
+    Json json;
+    json["class"] = accounting.cls;
+    json["exact"] = accounting.exact;
+    json["offered"] = accounting.offered;
+    json["delivered"] = accounting.delivered;
+    json["filtered"] = Json::object();
+    for (const auto& [reason, count] : accounting.filtered) {
+        json["filtered"][reason] = count;
     }
-    return out;
+    json["deferred"] = accounting.deferred;
+    json["lost"] = value_or_null(accounting.lost);
+    json["overflows"] = accounting.overflows;
+    json["recovered"] = accounting.recovered;
+    return json;
 }
 
-json problems_json(const std::vector<ScanJob::Problem>& problems) {
-    json list = json::array();
-    for (const auto& problem : problems) {
-        json entry{{"reason", utf8_lossy(problem.reason)}};
-        put_bytes(entry, "path", problem.path);
-        list.push_back(std::move(entry));
-    }
-    return list;
+Json stage_json(const SelfTestStage& stage) {
+    Json json;
+    json["name"] = stage.name;
+    json["ok"] = stage.ok;
+    json["milliseconds"] = stage.milliseconds;
+    json["detail"] = stage.detail;
+    return json;
 }
 
-json job_json(const ScanJob& job) {
-    json out{{"id", job.id},
-             {"state", job.state},
-             {"started", to_iso8601(job.started)},
-             {"ended", time_or_null(job.ended)},
-             {"targets", names_json(job.targets)},
-             {"files", job.files},
-             {"bytes", job.bytes},
-             {"found", job.found},
-             {"walk_done", job.walk_done},
-             {"detections", json::array()},
-             {"errors", problems_json(job.errors)},
-             {"unscannable", problems_json(job.unscannable)},
-             {"detections_total", job.detections_total},
-             {"errors_total", job.errors_total},
-             {"unscannable_total", job.unscannable_total}};
-    for (const auto& detection : job.detections) {
-        json entry{{"detection", utf8_lossy(detection.threat)}, {"action", detection.action}};
-        entry["sha256"] = detection.sha256 ? json(detection.sha256->hex()) : json(nullptr);
-        put_bytes(entry, "path", detection.path);
-        out["detections"].push_back(std::move(entry));
-    }
-    return out;
+Json self_test_json(const SelfTestReport& report) {
+    Json json;
+    json["ok"] = report.ok;
+    json["at"] = to_iso8601(report.at);
+    put_bytes(json, "place", report.place);
+    json["stages"] = array_of(report.stages, stage_json);
+    return json;
 }
 
-const char* state_name(QuarantineState state) {
+Json policy_json(const Status& status) {
+    Json json;
+    json["name"] = status.policy_name;
+    json["serial"] = status.policy_serial;
+    json["valid"] = status.policy_valid;
+    put_bytes(json, "source", status.policy_source);
+    json["errors"] = status.policy_errors;
+    return json;
+}
+
+Json status_json(const Status& status, const std::string& version) {
+    Json json;
+    json["state"] = status.state;
+    json["state_reason"] = status.state_reason;
+    json["since"] = to_iso8601(status.since);
+    json["version"] = version;
+    json["mode"] = status.mode;
+    json["policy"] = policy_json(status);
+    json["monitors"] = array_of(status.monitors, monitor_json);
+    json["exec_gate"] = status.exec_gate;
+    json["scan"] = scan_service_json(status.scan);
+    json["definitions"] = definitions_json(status.definitions);
+    json["selftest"] = status.self_test ? self_test_json(*status.self_test) : Json(nullptr);
+    json["accounting"] = array_of(status.accounting, accounting_json);
+    json["faults"] = Json::array();  // the fault engine fills it
+    return json;
+}
+
+Json detection_json(const ScanJob::Detection& detection) {
+    Json json;
+    put_bytes(json, "path", detection.path);
+    json["detection"] = detection.threat;
+    json["action"] = detection.action;
+    json["sha256"] = hash_or_null(detection.sha256);
+    return json;
+}
+
+Json problem_json(const ScanJob::Problem& problem) {
+    Json json;
+    put_bytes(json, "path", problem.path);
+    json["reason"] = problem.reason;
+    return json;
+}
+
+Json job_json(const ScanJob& job) {
+    Json json;
+    json["id"] = job.id;
+    json["state"] = job.state;
+    put_names(json, "targets", job.targets);
+    json["started"] = to_iso8601(job.started);
+    json["ended"] = time_or_null(job.ended);
+    json["files"] = job.files;
+    json["bytes"] = job.bytes;
+    json["found"] = job.found;
+    json["walk_done"] = job.walk_done;
+    json["detections"] = array_of(job.detections, detection_json);
+    json["errors"] = array_of(job.errors, problem_json);
+    json["unscannable"] = array_of(job.unscannable, problem_json);
+    json["detections_total"] = job.detections_total;
+    json["errors_total"] = job.errors_total;
+    json["unscannable_total"] = job.unscannable_total;
+    return json;
+}
+
+const char* state_word(QuarantineState state) noexcept {
     switch (state) {
         case QuarantineState::Storing:
             return "storing";
@@ -164,95 +243,73 @@ const char* state_name(QuarantineState state) {
     return "unknown";
 }
 
-WallTime at_nanoseconds(std::int64_t nanoseconds) {
-    return WallTime{std::chrono::nanoseconds{nanoseconds}};
+std::string file_time(std::int64_t nanoseconds) {
+    return to_iso8601(WallTime{std::chrono::nanoseconds{nanoseconds}});
 }
 
-json item_json(const QuarantineItem& item) {
-    json out{{"id", item.id},
-             {"state", state_name(item.state)},
-             {"sha256", item.sha256.hex()},
-             {"size", item.size},
-             {"detection", utf8_lossy(item.threat)},
-             {"quarantined_at", to_iso8601(item.quarantined_at)},
-             {"mode", item.mode},
-             {"uid", item.uid},
-             {"gid", item.gid},
-             {"accessed_at", to_iso8601(at_nanoseconds(item.atime_ns))},
-             {"modified_at", to_iso8601(at_nanoseconds(item.mtime_ns))},
-             {"names_removed", names_json(item.names_removed)},
-             {"names_left", names_json(item.names_left)},
-             {"outcome", item.outcome},
-             {"detection_uid", item.detection_uid},
-             {"xattrs", json::array()}};
-    put_bytes(out, "path", item.path);
-    for (const auto& [name, value] : item.xattrs) {
-        json entry{{"size", value.size()}};
-        put_bytes(entry, "name", name);
-        out["xattrs"].push_back(std::move(entry));
+// "0755": the permission bits as people write them.
+std::string octal(std::uint32_t mode) {
+    std::string text = "0000";
+    for (std::size_t at = text.size(); at-- > 0; mode >>= 3U) {
+        text[at] = static_cast<char>('0' + (mode & 7U));
     }
-    return out;
+    return text;
+}
+
+Json item_json(const QuarantineItem& item) {
+    std::vector<std::string> attributes;
+    for (const auto& [name, value] : item.xattrs) {
+        attributes.push_back(name);
+    }
+    Json json;
+    json["id"] = item.id;
+    put_bytes(json, "path", item.path);
+    json["sha256"] = item.sha256.hex();
+    json["size"] = item.size;
+    json["detection"] = item.threat;
+    json["quarantined_at"] = to_iso8601(item.quarantined_at);
+    json["state"] = state_word(item.state);
+    json["outcome"] = item.outcome;
+    json["mode"] = octal(item.mode & 07777U);
+    json["uid"] = item.uid;
+    json["gid"] = item.gid;
+    json["accessed_at"] = file_time(item.atime_ns);
+    json["modified_at"] = file_time(item.mtime_ns);
+    put_names(json, "xattrs", attributes);
+    put_names(json, "names_removed", item.names_removed);
+    put_names(json, "names_left", item.names_left);
+    json["detection_uid"] = item.detection_uid;
+    return json;
 }
 
 }  // namespace
 
 std::string to_json(const Status& status, const std::string& version) {
-    json out{{"state", status.state},
-             {"state_reason", utf8_lossy(status.state_reason)},
-             {"since", to_iso8601(status.since)},
-             {"version", version},
-             {"mode", status.mode},
-             {"policy",
-              {{"name", utf8_lossy(status.policy_name)},
-               {"serial", status.policy_serial},
-               {"valid", status.policy_valid},
-               {"source", utf8_lossy(status.policy_source)},
-               {"errors", utf8_lossy(status.policy_errors)}}},
-             {"scan", scan_json(status.scan)},
-             {"definitions", definitions_json(status.definitions)},
-             {"monitors", json::array()},
-             {"accounting", json::array()},
-             {"faults", json::array()}};
-    for (const auto& monitor : status.monitors) {
-        out["monitors"].push_back(monitor_json(monitor));
-    }
-    for (const auto& accounting : status.accounting) {
-        out["accounting"].push_back(accounting_json(accounting));
-    }
-    out["selftest"] = status.self_test ? self_test_json(*status.self_test) : json(nullptr);
-    return out.dump();
+    return dump(status_json(status, version));
 }
 
 std::string to_json(const SelfTestReport& report) {
-    return self_test_json(report).dump();
+    return dump(self_test_json(report));
 }
 
 std::string to_json(const ScanJob& job) {
-    return job_json(job).dump();
+    return dump(job_json(job));
 }
 
 std::string to_json(const std::vector<ScanJob>& jobs) {
-    json out{{"items", json::array()}};
-    for (const auto& job : jobs) {
-        out["items"].push_back(job_json(job));
-    }
-    return out.dump();
+    return dump(Json{{"items", array_of(jobs, job_json)}});
 }
 
 std::string to_json(const QuarantineItem& item) {
-    return item_json(item).dump();
+    return dump(item_json(item));
 }
 
 std::string to_json(const std::vector<QuarantineItem>& items) {
-    json out{{"items", json::array()}};
-    for (const auto& item : items) {
-        out["items"].push_back(item_json(item));
-    }
-    return out.dump();
+    return dump(Json{{"items", array_of(items, item_json)}});
 }
 
 std::string to_json(const DefinitionsStatus& definitions) {
-    return definitions_json(definitions).dump();
+    return dump(definitions_json(definitions));
 }
 
 }  // namespace vigia::wire

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // links: vigia_policy
-// Any bytes are a policy or a list of mistakes. What was taken prints as TOML that is taken again and
-// means the same; every mistake has a place and a text that is safe to print.
+// Any bytes are a policy or a list of mistakes. What was taken prints as TOML that is taken again
+// and means the same; every mistake has a place and a text that is safe to print.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -2,6 +2,8 @@
 #include "support/fake_scand.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -164,7 +166,11 @@ void Zygote::load() {
         {"exit-at-load", [] { ::_exit(3); }},
         {"sigkill-at-load", [] { ::raise(SIGKILL); }},
         {"sigsys-at-load", [] { ::raise(SIGSYS); }},
-        {"sigsegv-at-load", [] { ::raise(SIGSEGV); }},
+        {"sigsegv-at-load",
+         [] {
+             ::signal(SIGSEGV, SIG_DFL);  // a sanitizer's would make it an exit
+             ::raise(SIGSEGV);
+         }},
         {"malformed-load", [this] { send_to(socket_, rubbish(40)); }},
         {"oversized-load", [this] { send_to(socket_, rubbish(2 * wire::kMaxPacket)); }},
         {"close-at-load",
@@ -280,6 +286,15 @@ int fake_scand(int socket, std::string_view role) {
         return 2;
     }
     return Zygote(socket, role).run(std::move(descriptors));
+}
+
+int be_peer_or_run_tests(int argc, char** argv) {
+    const std::vector<std::string> words(argv, argv + argc);
+    if (words.size() == 5 && words[1] == "--socket-fd") {  // as base/child_program.h has it
+        return fake_scand(std::stoi(words[2]), words[4]);
+    }
+    testing::InitGoogleMock(&argc, argv);
+    return RUN_ALL_TESTS();
 }
 
 }  // namespace vigia::test

@@ -13,4 +13,7 @@ namespace vigia::test {
 // exit status.
 [[nodiscard]] int fake_scand(int socket, std::string_view role);
 
+// The main() of a test program whose services start itself as their child.
+[[nodiscard]] int be_peer_or_run_tests(int argc, char** argv);
+
 }  // namespace vigia::test

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <fstream>
+#include <utility>
 
 #include "base/seqpacket.h"
 
@@ -37,8 +38,7 @@ std::optional<wire::ScanDone> ScanWorker::scan(int file, std::chrono::millisecon
     const wire::ScanFile request{.id = static_cast<std::uint64_t>(file) + 1000,
                                  .size = static_cast<std::uint64_t>(status.st_size),
                                  .archives = 1};
-    const auto sent =
-        seqpacket::send(socket.get(), wire::encode(request), std::array{file}, kStep);
+    const auto sent = seqpacket::send(socket.get(), wire::encode(request), std::array{file}, kStep);
     EXPECT_TRUE(sent) << sent.error().message();
     std::array<std::byte, wire::kMaxPacket> buffer{};
     const auto got = seqpacket::receive(socket.get(), buffer, timeout);
@@ -51,13 +51,13 @@ std::optional<wire::ScanDone> ScanWorker::scan(int file, std::chrono::millisecon
     return done;
 }
 
-ScanZygote::ScanZygote(const Options& options) : options_(options) {
+ScanZygote::ScanZygote(Options options) : options_(std::move(options)) {
     auto ends = seqpacket::pair();
     EXPECT_TRUE(ends);
-    auto process = Subprocess::start(
-        {.program = options_.program,
-         .arguments = {"--socket-fd", "3", "--user", options_.user},
-         .descriptors = {{ends->second.get(), 3}, {STDERR_FILENO, 2}}});
+    auto process =
+        Subprocess::start({.program = options_.program,
+                           .arguments = {"--socket-fd", "3", "--user", options_.user},
+                           .descriptors = {{ends->second.get(), 3}, {STDERR_FILENO, 2}}});
     EXPECT_TRUE(process) << process.error().message();
     socket_ = std::move(ends->first);
     process_ = *std::move(process);
@@ -85,8 +85,8 @@ ScanWorker ScanZygote::spawn(std::uint32_t slot) {
     auto ends = seqpacket::pair();
     EXPECT_TRUE(ends);
     const wire::ToZygote order = wire::SpawnWorker{.slot = slot};
-    EXPECT_TRUE(seqpacket::send(
-        socket_.get(), wire::encode(order), std::array{ends->second.get()}, kStep));
+    EXPECT_TRUE(
+        seqpacket::send(socket_.get(), wire::encode(order), std::array{ends->second.get()}, kStep));
     ends->second.reset();
     std::array<std::byte, wire::kMaxPacket> buffer{};
     auto got = seqpacket::receive(socket_.get(), buffer, kStep);

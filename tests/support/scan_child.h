@@ -44,7 +44,7 @@ public:
         std::uint64_t temporary_space = std::uint64_t{64} << 20U;
     };
 
-    explicit ScanZygote(const Options& options);
+    explicit ScanZygote(Options options);
 
     // Orders it to load, and waits for what it says: Loaded or LoadFailed.
     [[nodiscard]] wire::FromZygote load(const std::vector<std::filesystem::path>& folders);
@@ -56,6 +56,7 @@ public:
         std::chrono::milliseconds timeout = std::chrono::seconds{30});
 
     [[nodiscard]] Subprocess& process() { return *process_; }
+
     [[nodiscard]] UniqueFd& socket() { return socket_; }
 
 private:

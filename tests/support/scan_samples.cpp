@@ -42,7 +42,7 @@ std::string with_header_crc(const std::string& header) {
 }
 
 std::string archive_header() {
-    std::string header = "\x73";
+    std::string header = "s";  // block type 0x73
     append_number(header, 0, 2);
     append_number(header, 13, 2);
     append_number(header, 0, 4);
@@ -53,7 +53,7 @@ std::string archive_header() {
 std::string file_header(std::string_view name, std::string_view content) {
     const auto size = static_cast<std::uint32_t>(content.size());
     constexpr std::uint32_t kFixed = 32;
-    std::string header = "\x74";
+    std::string header = "t";          // block type 0x74
     append_number(header, 0x8000, 2);  // a block with data after it
     append_number(header, kFixed + static_cast<std::uint32_t>(name.size()), 2);
     append_number(header, size, 4);

@@ -66,6 +66,7 @@ public:
 
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
+
     ~Mapping() { ::munmap(memory_, size_); }
 
     [[nodiscard]] char first_byte() const { return *static_cast<volatile char*>(memory_); }
@@ -117,13 +118,21 @@ TEST_F(ExaminerSystem, AKnownIdentityIsNotReadAgain) {
         EXPECT_EQ(second.verdict.source, VerdictSource::IdentityCache);
         EXPECT_EQ(second.verdict.sha256, first.verdict.sha256);
         EXPECT_EQ(second.identity, first.identity);
-        EXPECT_TRUE(second.stable);
+        EXPECT_FALSE(second.stable) << "not asked for";
+        auto urgent = subject(path);
+        urgent.urgent = true;
+        EXPECT_TRUE(examiner_.examine(urgent, policy_).stable);
+        {
+            const auto writer = open_for(path, O_WRONLY);
+            EXPECT_FALSE(examiner_.examine(urgent, policy_).stable);
+        }
         EXPECT_EQ(hasher_.calls, hashed);
         auto again = subject(path);
         again.must_rehash = true;
         EXPECT_EQ(examiner_.examine(again, policy_).verdict.source, VerdictSource::ContentCache);
         policy_.hashes.block.insert(*first.verdict.sha256);
-        EXPECT_EQ(examine(path).verdict.kind, VerdictKind::Infected) << "the list is asked at a hit";
+        EXPECT_EQ(examine(path).verdict.kind, VerdictKind::Infected)
+            << "the list is asked at a hit";
         policy_.hashes = {};
         playground_.unmount(disk);
     }
@@ -257,9 +266,8 @@ TEST_F(ExaminerSystem, AWaitingLaneTakesNoVerdictOfBytesThatWereNotHashed) {
     {
         const std::jthread lane([&] { (void)examine(path); });
         ASSERT_TRUE(eventually([&] { return !first; }));
-        other = std::jthread([&] {
-            twin_infected = examine(twin).verdict.kind == VerdictKind::Infected;
-        });
+        other = std::jthread(
+            [&] { twin_infected = examine(twin).verdict.kind == VerdictKind::Infected; });
     }
     other.join();
     EXPECT_TRUE(twin_infected);
@@ -291,8 +299,9 @@ TEST_F(ExaminerSystem, OnOverlayLargeFilesAreNotRememberedBecauseTheLeaseLies) {
         std::filesystem::create_directory(base / name);
     }
     const auto merged = (base / "merged").native();
-    const auto options = "lowerdir=" + (base / "lower").native() + ",upperdir=" +
-                         (base / "upper").native() + ",workdir=" + (base / "work").native();
+    const auto options = "lowerdir=" + (base / "lower").native() +
+                         ",upperdir=" + (base / "upper").native() +
+                         ",workdir=" + (base / "work").native();
     ASSERT_EQ(::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()), 0);
     const auto path = merged + "/large";
     write_file(path, std::string(kLarge, 'x'));

@@ -153,8 +153,9 @@ TEST_F(Limits, DescriptorsThatCannotBeOpenedAreALossThatIsTold) {
     const auto options = "lowerdir=" + (base_ / "lower").native() +
                          ",upperdir=" + (base_ / "upper").native() +
                          ",workdir=" + (base_ / "work").native();
-    ASSERT_EQ(run("/bin/mount", {"-t", "overlay", "-o", options, "overlay",
-                                 watched() / "overlay"}).exit, 0);
+    ASSERT_EQ(
+        run("/bin/mount", {"-t", "overlay", "-o", options, "overlay", watched() / "overlay"}).exit,
+        0);
     watch({watched()});
     rlimit before{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -170,9 +171,8 @@ TEST_F(Limits, DescriptorsThatCannotBeOpenedAreALossThatIsTold) {
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     write_file(watched() / "overlay" / "after", "x");
     EXPECT_TRUE(recorder_.wait([&](const std::vector<Seen>& seen) {
-        return std::ranges::any_of(seen, [](const Seen& one) {
-            return one.had_file && one.path.ends_with("/after");
-        });
+        return std::ranges::any_of(
+            seen, [](const Seen& one) { return one.had_file && one.path.ends_with("/after"); });
     }));
     EXPECT_EQ(run("/bin/umount", {"-l", watched() / "overlay"}).exit, 0);
 }
@@ -199,9 +199,9 @@ protected:
     [[nodiscard]] fs::path point() const { return watched() / "fuse"; }
 
     void wait_until_marked() {
-        ASSERT_TRUE(eventually(
-            [&] { return place(point()).detail.starts_with("changes made by other"); }))
-            << place(point()).detail;
+        ASSERT_TRUE(eventually([&] {
+            return place(point()).detail.starts_with("changes made by other");
+        })) << place(point()).detail;
     }
 
     void write_through_it() const {
@@ -245,10 +245,13 @@ TEST_F(Limits, TheCostForTheWriterIsMeasured) {
     watch({watched()});
     const auto with = files_per_second();
     settle(watched());
-    std::printf("create+write+close+unlink per second on tmpfs: %u unwatched, %u watched (%.0f %%); "
-                "%llu records read\n",
-                without, with, 100.0 * with / without,
-                static_cast<unsigned long long>(sensor_->state().read));
+    std::printf(
+        "create+write+close+unlink per second on tmpfs: %u unwatched, %u watched (%.0f %%); "
+        "%llu records read\n",
+        without,
+        with,
+        100.0 * with / without,
+        static_cast<unsigned long long>(sensor_->state().read));
     EXPECT_EQ(sensor_->state().overflows, 0U);
     EXPECT_GT(with, 0U);
 }

@@ -5,77 +5,15 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "support/arrivals_fixture.h"
 #include "support/raw_io.h"
-#include "support/sensor_fixture.h"
 
-// Every way in which content comes into a watched folder (hard-parts 1), on each kind of file system.
+// Every way in which content comes into a watched folder (hard-parts 1), on each kind of file
+// system.
 namespace vigia::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kContent = "content of some length";
-
-class Arrivals : public SensorFixture, public ::testing::WithParamInterface<std::string> {
-protected:
-    void SetUp() override {
-        constexpr unsigned kMebibytes = 320;  // mkfs.xfs makes none below 300
-        disk_ = GetParam() == "tmpfs" ? playground_.tmpfs("disk", "size=64m")
-                                      : playground_.loop("disk", GetParam(), kMebibytes);
-        if (HasFailure()) {
-            GTEST_SKIP() << "no " << GetParam() << " here: see the failures above";
-        }
-        for (const auto& folder : {inside(), outside(), own()}) {
-            fs::create_directories(folder);
-        }
-        plan_.own_folders = {own()};
-        watch({inside()});
-        ASSERT_EQ(place(disk_).state, "watched") << place(disk_).detail;
-        ASSERT_EQ(place(disk_).backend, "fanotify-fid");
-    }
-
-    void TearDown() override {
-        if (sensor_) {
-            expect_accounts_balance();
-        }
-    }
-
-    [[nodiscard]] fs::path inside() const { return disk_ / "inside"; }
-
-    [[nodiscard]] fs::path outside() const { return disk_ / "outside"; }
-
-    [[nodiscard]] fs::path own() const { return inside() / "own"; }
-
-    // A file inside that is older than what follows.
-    [[nodiscard]] fs::path make_old_file(const std::string& name) {
-        auto path = inside() / name;
-        write_file(path, std::string(kContent));
-        settle(inside());
-        recorder_.forget();
-        return path;
-    }
-
-    void expect_arrival(const fs::path& path, FileChange change) {
-        const auto seen = recorder_.wait_for(path, change);
-        ASSERT_TRUE(seen) << path;
-        EXPECT_EQ(seen->object, object_at(path));
-        EXPECT_FALSE(seen->had_file);
-    }
-
-    // `write` changes an open file in its own way; that must be seen before the file is closed.
-    void expect_seen_while_open(const std::function<void(int)>& write) {
-        const auto path = make_old_file("open");
-        const auto file = open_at(AT_FDCWD, path.c_str(), O_RDWR);
-        ASSERT_TRUE(file);
-        write(file->get());
-        expect_arrival(path, FileChange::Modified);
-        for (const auto& one : recorder_.seen()) {
-            EXPECT_FALSE(has(one.changes, FileChange::ClosedAfterWrite)) << one.path;
-        }
-    }
-
-    fs::path disk_;
-};
 
 TEST_P(Arrivals, AWrittenFileIsSeenWhenItIsClosed) {
     write_file(inside() / "plain", std::string(kContent));
@@ -101,8 +39,10 @@ TEST_P(Arrivals, AnUnnamedFileIsSeenAndSeenAgainWhenItGetsItsName) {
     ASSERT_TRUE(file) << file.error().message();
     ASSERT_TRUE(write_all(file->get(), kContent));
     const auto source = "/proc/self/fd/" + std::to_string(file->get());
-    ASSERT_EQ(::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, (inside() / "named").c_str(),
-                       AT_SYMLINK_FOLLOW), 0);
+    ASSERT_EQ(
+        ::linkat(
+            AT_FDCWD, source.c_str(), AT_FDCWD, (inside() / "named").c_str(), AT_SYMLINK_FOLLOW),
+        0);
     expect_arrival(inside() / "named", FileChange::Created);
 }
 
@@ -177,8 +117,12 @@ TEST_P(Arrivals, AFileRenamedOverAnotherIsSeenAsTheNewObject) {
 TEST_P(Arrivals, AFileExchangedWithOneOutsideIsSeen) {
     write_file(inside() / "file", "the old one");
     write_file(outside() / "file", std::string(kContent));
-    ASSERT_EQ(::renameat2(AT_FDCWD, (outside() / "file").c_str(), AT_FDCWD,
-                          (inside() / "file").c_str(), RENAME_EXCHANGE), 0);
+    ASSERT_EQ(::renameat2(AT_FDCWD,
+                          (outside() / "file").c_str(),
+                          AT_FDCWD,
+                          (inside() / "file").c_str(),
+                          RENAME_EXCHANGE),
+              0);
     expect_arrival(inside() / "file", FileChange::MovedIn);
 }
 
@@ -274,57 +218,6 @@ TEST_P(Arrivals, NamesOfAnyBytesPassUnharmed) {
     for (const auto& name : names) {
         expect_arrival(inside() / name / name, FileChange::ClosedAfterWrite);
     }
-}
-
-TEST_P(Arrivals, WhatLiesOutsideTheWatchIsCountedAndNotHandedOn) {
-    fs::create_directory(disk_ / "inside-not");
-    write_file(outside() / "file", std::string(kContent));
-    write_file(disk_ / "inside-not" / "file", std::string(kContent));
-    settle(inside());
-    EXPECT_FALSE(was_seen((outside() / "file").native()));
-    EXPECT_FALSE(was_seen((disk_ / "inside-not" / "file").native()));
-    EXPECT_GE(sensor_->state().filtered.at("outside-watch"), 2U);
-    EXPECT_TRUE(sensor_->is_watched(inside() / "file"));
-    EXPECT_FALSE(sensor_->is_watched(disk_ / "inside-not" / "file"));
-}
-
-TEST_P(Arrivals, WhatLiesInOurOwnFoldersIsCountedAndNotHandedOn) {
-    fs::create_directories(own() / "deep");
-    write_file(own() / "file", std::string(kContent));
-    write_file(own() / "deep" / "file", std::string(kContent));
-    settle(inside());
-    EXPECT_FALSE(was_seen((own() / "file").native()));
-    EXPECT_FALSE(was_seen((own() / "deep" / "file").native()));
-    EXPECT_GE(sensor_->state().filtered.at("own"), 2U);
-    EXPECT_FALSE(sensor_->is_watched(own() / "file"));
-}
-
-TEST_P(Arrivals, AnObjectIsOpenedByItsHandleWhateverItsNameIsNow) {
-    write_file(inside() / "file", std::string(kContent));
-    const auto seen = recorder_.wait_for(inside() / "file", FileChange::ClosedAfterWrite);
-    ASSERT_TRUE(seen);
-    fs::rename(inside() / "file", outside() / "elsewhere");
-    const auto opened = sensor_->open_object(seen->object);
-    ASSERT_TRUE(opened) << opened.error().message();
-    EXPECT_EQ(path_of(opened->get()).value_or(""), (outside() / "elsewhere").native());
-    fs::remove(outside() / "elsewhere");
-}
-
-TEST_P(Arrivals, AnObjectThatIsGoneIsStale) {
-    write_file(inside() / "file", std::string(kContent));
-    const auto seen = recorder_.wait_for(inside() / "file", FileChange::ClosedAfterWrite);
-    ASSERT_TRUE(seen);
-    fs::remove(inside() / "file");
-    const auto opened = sensor_->open_object(seen->object);
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code.value(), ESTALE);
-}
-
-TEST_P(Arrivals, TheFileSystemTellsTheTruthButOutlivesNoReboot) {
-    const auto traits = sensor_->traits(object_at(inside()).fs);
-    EXPECT_EQ(traits.type, GetParam());
-    EXPECT_TRUE(traits.truthful_identity);
-    EXPECT_FALSE(traits.persistent_identity) << "neither a loop device nor memory does";
 }
 
 INSTANTIATE_TEST_SUITE_P(On,

@@ -35,10 +35,8 @@ public:
 
     [[nodiscard]] std::optional<wire::HashDone> hash(const std::filesystem::path& path) const {
         const auto file = open_to_read(path);
-        const auto sent = seqpacket::send(socket_.get(),
-                                          wire::encode(wire::HashFile{.id = 7}),
-                                          std::array{file.get()},
-                                          10s);
+        const auto sent = seqpacket::send(
+            socket_.get(), wire::encode(wire::HashFile{.id = 7}), std::array{file.get()}, 10s);
         EXPECT_TRUE(sent);
         std::array<std::byte, wire::kMaxPacket> buffer{};
         const auto got = seqpacket::receive(socket_.get(), buffer, 30s);
@@ -49,6 +47,7 @@ public:
     }
 
     [[nodiscard]] Subprocess& process() { return *process_; }
+
     [[nodiscard]] UniqueFd& socket() { return socket_; }
 
 private:
@@ -121,8 +120,8 @@ TEST_F(Hashing, EndsWhenTheDaemonClosesOrSaysWhatIsNotInTheTable) {
     EXPECT_EQ(closing.process().wait(10s), std::optional{0});
 
     HashChild hostile("nobody");
-    ASSERT_TRUE(seqpacket::send(
-        hostile.socket().get(), wire::encode(wire::HashFile{.id = 1}), {}, 1s));
+    ASSERT_TRUE(
+        seqpacket::send(hostile.socket().get(), wire::encode(wire::HashFile{.id = 1}), {}, 1s));
     const auto status = hostile.process().wait(10s);
     EXPECT_TRUE(status && *status != 0);
 }

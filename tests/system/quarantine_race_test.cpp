@@ -24,8 +24,7 @@ protected:
     // Runs `action` once, when policy is asked about the name: after it was looked at, before it is
     // renamed.
     void when_asked(std::function<void()> action) {
-        hooks_.may_remove = [this,
-                             may_remove = hooks_.may_remove,
+        hooks_.may_remove = [may_remove = hooks_.may_remove,
                              action = std::move(action),
                              done = false](const std::string& path) mutable {
             if (!std::exchange(done, true)) {

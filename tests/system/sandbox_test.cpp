@@ -2,6 +2,8 @@
 // links: vigia_scand
 // The real vigia-scand and vigia-hash, seen from where the daemon stands: issue 2, case 6, and
 // hard-parts 5, 11, 12.
+#include "base/sandbox.h"
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <seccomp.h>
@@ -14,7 +16,6 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/sandbox.h"
 #include "base/seqpacket.h"
 #include "scand/engines/clamav/engine.h"
 #include "support/playground.h"
@@ -117,8 +118,8 @@ void expect_held(const ScanWorker& worker, const std::filesystem::path& file) {
     expect_same(before, look_at(file));
 }
 
-// In a thread whose calls of landlock_create_ruleset are answered as by a kernel without Landlock; it
-// outlives the children, which inherit that and die with it.
+// In a thread whose calls of landlock_create_ruleset are answered as by a kernel without Landlock;
+// it outlives the children, which inherit that and die with it.
 void on_a_kernel_without_landlock(const std::function<void()>& body) {
     std::thread([&] {
         auto* const filter = ::seccomp_init(SCMP_ACT_ALLOW);
@@ -330,11 +331,10 @@ TEST_F(Sandbox, NobodyOutlivesTheDaemonOrTheZygote) {
 TEST_F(Sandbox, WhatDoesNotFitIntoTheTemporarySpaceIsNeverSimplyClean) {
     const auto inner = write("zeros", std::string(std::size_t{8} << 20U, '\0') + eicar());
     const auto packed = playground_.root() / "zeros.gz";
-    ASSERT_EQ(run("/bin/sh", {"-c", "gzip -c '" + inner.native() + "' > '" + packed.native() + "'"})
-                  .exit,
-              0);
-    auto zygote =
-        loaded({.program = scand(), .temporary_space = std::uint64_t{1} << 20U});
+    ASSERT_EQ(
+        run("/bin/sh", {"-c", "gzip -c '" + inner.native() + "' > '" + packed.native() + "'"}).exit,
+        0);
+    auto zygote = loaded({.program = scand(), .temporary_space = std::uint64_t{1} << 20U});
     const auto worker = zygote.spawn(0);
     const auto verdict = worker.scan(packed);
     ASSERT_TRUE(verdict);

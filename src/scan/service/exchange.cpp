@@ -161,4 +161,20 @@ std::expected<wire::ScanDone, std::string> read_scan_done(std::span<const std::b
     return *std::move(done);
 }
 
+std::expected<wire::HashDone, std::string> read_hash_done(std::span<const std::byte> packet,
+                                                          std::uint64_t id) {
+    const auto done = wire::decode_hash_done(packet);
+    if (!done) {
+        return std::unexpected("protocol violation: malformed answer");
+    }
+    if (done->id != id) {
+        return std::unexpected("protocol violation: answered another request");
+    }
+    constexpr std::int32_t kLastErrno = 4095;
+    if (done->error < 0 || done->error > kLastErrno) {
+        return std::unexpected("protocol violation: unknown error");
+    }
+    return *done;
+}
+
 }  // namespace vigia::scan::detail

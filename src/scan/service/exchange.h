@@ -49,4 +49,8 @@ struct Break {
 [[nodiscard]] std::expected<wire::ScanDone, std::string> read_scan_done(
     std::span<const std::byte> packet, std::uint64_t id);
 
+// The same for vigia-hash: id, and an errno the kernel knows.
+[[nodiscard]] std::expected<wire::HashDone, std::string> read_hash_done(
+    std::span<const std::byte> packet, std::uint64_t id);
+
 }  // namespace vigia::scan::detail

@@ -109,6 +109,7 @@ public:
     struct Census {
         std::vector<pid_t> ready;  // of the current engine
         std::uint64_t lost = 0;
+        std::size_t waiting = 0;  // callers without a worker
     };
 
     [[nodiscard]] Census census() const;

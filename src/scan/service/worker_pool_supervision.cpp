@@ -156,7 +156,7 @@ void WorkerPool::close() {
 
 WorkerPool::Census WorkerPool::census() const {
     const std::scoped_lock lock(mutex_);
-    Census census{.ready = {}, .lost = lost_};
+    Census census{.ready = {}, .lost = lost_, .waiting = urgent_.size() + ordinary_.size()};
     for (const auto& entry : entries_ | std::views::values) {
         if (entry->worker.engine == engine_ && !entry->killed_at && !entry->ending) {
             census.ready.push_back(entry->worker.pid);

@@ -38,7 +38,8 @@ void Accounts::tell(FileSensor::State& state) const {
     for (const auto& [reader, error] : errors_) {
         if (!error.empty()) {
             state.reading = false;
-            state.error += (state.error.empty() ? "" : "; ") + reader + ": " + error;
+            state.error += state.error.empty() ? "" : "; ";
+            state.error.append(reader).append(": ").append(error);
         }
     }
 }

@@ -38,8 +38,10 @@ FileChanges changes_of(std::uint64_t mask) {
     return changes;
 }
 
-const std::optional<wire::FolderEntry>& place_now(const wire::FanotifyRecord& record) {
-    return record.moved_to ? record.moved_to : record.entry;
+// Where the object is now; null if the kernel does not say.
+const wire::FolderEntry* place_now(const wire::FanotifyRecord& record) {
+    const auto& place = record.moved_to ? record.moved_to : record.entry;
+    return place ? &*place : nullptr;
 }
 
 }  // namespace
@@ -66,65 +68,65 @@ std::optional<Reason> EventHandler::handle(const wire::FanotifyRecord& record, B
     if (record.malformed || !record.object) {
         return Reason::Malformed;
     }
+    const Event event{.record = record, .object = *record.object, .at = at};
+    const auto* entry = place_now(record);
     if ((record.mask & FAN_ONDIR) != 0) {
-        return handle_folder(record, at);
+        const bool moved = (record.mask & kArrivals) != 0;
+        return entry != nullptr && moved ? handle_folder(event, *entry) : Reason::Folder;
     }
-    return place_now(record) ? handle_file(record, at) : handle_nameless(record, at);
+    return entry != nullptr ? handle_file(event, *entry) : handle_nameless(event);
 }
 
-std::optional<Reason> EventHandler::handle_file(const wire::FanotifyRecord& record, BootTime at) {
-    const auto& entry = *place_now(record);
+EventHandler::Outcome EventHandler::handle_file(const Event& event,
+                                                const wire::FolderEntry& entry) {
     const auto placed = resolver_.place_of(*map_, entry.folder);
     if (!placed) {
-        return not_inside(record, placed.error(), at);
+        return not_inside(event, placed.error());
     }
     if (!(*placed)->is_inside()) {
         const bool own = (*placed)->where == Where::Own;
-        return not_inside(record, own ? Reason::Own : Reason::OutsideWatch, at);
+        return not_inside(event, own ? Reason::Own : Reason::OutsideWatch);
     }
     auto path = join((*placed)->path, entry.name);
-    remember_link(record, path);
-    deliver(record, changes_of(record.mask), std::move(path), at);
+    remember_link(event, path);
+    deliver(event, changes_of(event.record.mask), std::move(path));
     return std::nullopt;
 }
 
-std::optional<Reason> EventHandler::not_inside(const wire::FanotifyRecord& record,
-                                               Reason reason,
-                                               BootTime at) {
-    if (linked_.is_empty()) {
+EventHandler::Outcome EventHandler::not_inside(const Event& event, Reason reason) {
+    const auto written = event.record.mask & (FAN_CLOSE_WRITE | FAN_MODIFY);
+    if (linked_.is_empty() || written == 0) {
         return reason;
     }
-    const auto* name_inside = linked_.find(*record.object);
-    if (name_inside == nullptr || (record.mask & (FAN_CLOSE_WRITE | FAN_MODIFY)) == 0) {
+    const auto* name_inside = linked_.find(event.object);
+    if (name_inside == nullptr) {
         return reason;
     }
-    deliver(record, changes_of(record.mask & (FAN_CLOSE_WRITE | FAN_MODIFY)), *name_inside, at);
+    deliver(event, changes_of(written), *name_inside);
     return std::nullopt;
 }
 
-void EventHandler::remember_link(const wire::FanotifyRecord& record, const std::string& path) {
+void EventHandler::remember_link(const Event& event, const std::string& path) {
+    const auto mask = event.record.mask;
     // Whoever creates a file and closes it in the same event has given it one name so far.
-    const bool may_have_more =
-        (record.mask & (FAN_CREATE | kArrivals)) != 0 && (record.mask & FAN_CLOSE_WRITE) == 0;
-    if (!may_have_more) {
+    if ((mask & (FAN_CREATE | kArrivals)) == 0 || (mask & FAN_CLOSE_WRITE) != 0) {
         return;
     }
-    const auto* fs = map_->find(record.object->fs);
-    if (fs != nullptr && resolver_.links_of(*fs, *record.object) > 1) {
-        linked_.put(*record.object, path);
+    const auto* fs = map_->find(event.object.fs);
+    if (fs != nullptr && resolver_.links_of(*fs, event.object) > 1) {
+        linked_.put(event.object, path);
     }
 }
 
 // The kernel knows no folder: the file was opened by its handle (a file server does). What cannot
 // be placed is handed on: better one scan too many.
-std::optional<Reason> EventHandler::handle_nameless(const wire::FanotifyRecord& record,
-                                                    BootTime at) {
-    const auto* fs = map_->find(record.object->fs);
+EventHandler::Outcome EventHandler::handle_nameless(const Event& event) {
+    const auto* fs = map_->find(event.object.fs);
     if (fs == nullptr) {
         return Reason::OutsideWatch;
     }
     Placement placed{.where = Where::Watched};
-    if (const auto path = resolver_.path_in_fs(*fs, *record.object)) {
+    if (const auto path = resolver_.path_in_fs(*fs, event.object)) {
         placed = map_->place(*fs, *path);
     } else if (path.error() != Reason::OutsideWatch) {
         return path.error();
@@ -132,45 +134,40 @@ std::optional<Reason> EventHandler::handle_nameless(const wire::FanotifyRecord& 
     if (!placed.is_inside()) {
         return placed.where == Where::Own ? Reason::Own : Reason::OutsideWatch;
     }
-    deliver(record, changes_of(record.mask), std::move(placed.path), at);
+    deliver(event, changes_of(event.record.mask), std::move(placed.path));
     return std::nullopt;
 }
 
-std::optional<Reason> EventHandler::handle_folder(const wire::FanotifyRecord& record, BootTime at) {
-    if ((record.mask & kArrivals) == 0) {
-        return Reason::Folder;
-    }
+EventHandler::Outcome EventHandler::handle_folder(const Event& event,
+                                                  const wire::FolderEntry& entry) {
     resolver_.forget();
-    const auto& entry = place_now(record);
-    const auto* fs = entry ? map_->find(entry->folder.fs) : nullptr;
+    const auto* fs = map_->find(entry.folder.fs);
     if (fs == nullptr) {
         return Reason::Folder;
     }
-    const auto folder = resolver_.path_in_fs(*fs, entry->folder);
+    const auto folder = resolver_.path_in_fs(*fs, entry.folder);
     if (!folder) {
         return folder.error() == Reason::OutsideWatch ? Reason::Folder : folder.error();
     }
-    const auto path = join(*folder, entry->name);
+    const auto path = join(*folder, entry.name);
     auto to = map_->place(*fs, path);
     if (!to.is_inside()) {
-        const auto delivered = deliver_watched_below(record, *fs, path, at);
-        return delivered == 0 ? std::optional(Reason::Folder) : std::nullopt;
+        const auto delivered = deliver_watched_below(event, *fs, path);
+        return delivered == 0 ? Outcome(Reason::Folder) : std::nullopt;
     }
-    if (!needs_walk(record, to, at)) {
+    if (!needs_walk(event, to)) {
         return Reason::Folder;
     }
-    unknown_until_ = at + kUnknownAfterMove;
-    deliver(record, static_cast<FileChanges>(FileChange::FolderMovedIn), std::move(to.path), at);
+    unknown_until_ = event.at + kUnknownAfterMove;
+    deliver(event, static_cast<FileChanges>(FileChange::FolderMovedIn), std::move(to.path));
     return std::nullopt;
 }
 
-bool EventHandler::needs_walk(const wire::FanotifyRecord& record,
-                              const Placement& to,
-                              BootTime at) {
-    if (!record.moved_from || at < unknown_until_) {
+bool EventHandler::needs_walk(const Event& event, const Placement& to) {
+    if (!event.record.moved_from || event.at < unknown_until_) {
         return true;
     }
-    const auto from = place_of_entry(*record.moved_from);
+    const auto from = place_of_entry(*event.record.moved_from);
     return !from.is_inside() || (from.where == Where::Excluded && to.where != Where::Excluded);
 }
 
@@ -185,10 +182,9 @@ Placement EventHandler::place_of_entry(const wire::FolderEntry& entry) {
 }
 
 // The folder above a watched one came to its name: what lies in the watched one is new.
-std::size_t EventHandler::deliver_watched_below(const wire::FanotifyRecord& record,
+std::size_t EventHandler::deliver_watched_below(const Event& event,
                                                 const FileSystem& fs,
-                                                const std::string& path,
-                                                BootTime at) {
+                                                const std::string& path) {
     std::size_t delivered = 0;
     for (auto& below : map_->watched_below(fs, path)) {
         const auto folder = open_at(AT_FDCWD, below.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
@@ -199,18 +195,18 @@ std::size_t EventHandler::deliver_watched_below(const wire::FanotifyRecord& reco
             shared_.deliver({.object = std::move(*id),
                              .changes = static_cast<FileChanges>(FileChange::FolderMovedIn),
                              .path_hint = std::move(below),
-                             .pid = record.pid,
-                             .read_at = at});
+                             .pid = event.record.pid,
+                             .read_at = event.at});
             ++delivered;
         }
     }
     if (delivered > 0) {
-        unknown_until_ = at + kUnknownAfterMove;
+        unknown_until_ = event.at + kUnknownAfterMove;
     }
     return delivered;
 }
 
-std::optional<Reason> EventHandler::handle_descriptor(const wire::FanotifyRecord& record,
+EventHandler::Outcome EventHandler::handle_descriptor(const wire::FanotifyRecord& record,
                                                       BootTime at) {
     UniqueFd file(record.file);
     if (record.malformed) {
@@ -234,15 +230,12 @@ std::optional<Reason> EventHandler::handle_descriptor(const wire::FanotifyRecord
     return std::nullopt;
 }
 
-void EventHandler::deliver(const wire::FanotifyRecord& record,
-                           FileChanges changes,
-                           std::string path,
-                           BootTime at) {
-    shared_.deliver({.object = *record.object,
+void EventHandler::deliver(const Event& event, FileChanges changes, std::string path) {
+    shared_.deliver({.object = event.object,
                      .changes = changes,
                      .path_hint = std::move(path),
-                     .pid = record.pid,
-                     .read_at = at});
+                     .pid = event.record.pid,
+                     .read_at = event.at});
 }
 
 }  // namespace vigia::sensors

@@ -34,30 +34,27 @@ public:
     void close_mounts() { resolver_.close_mounts(); }
 
 private:
-    [[nodiscard]] std::optional<Reason> handle_file(const wire::FanotifyRecord& record,
-                                                    BootTime at);
-    [[nodiscard]] std::optional<Reason> handle_nameless(const wire::FanotifyRecord& record,
-                                                        BootTime at);
-    [[nodiscard]] std::optional<Reason> handle_folder(const wire::FanotifyRecord& record,
-                                                      BootTime at);
-    [[nodiscard]] std::optional<Reason> handle_descriptor(const wire::FanotifyRecord& record,
-                                                          BootTime at);
-    [[nodiscard]] std::optional<Reason> not_inside(const wire::FanotifyRecord& record,
-                                                   Reason reason,
-                                                   BootTime at);
+    // A record of handle mode whose object is known.
+    struct Event {
+        const wire::FanotifyRecord& record;
+        const ObjectId& object;
+        BootTime at;
+    };
+
+    using Outcome = std::optional<Reason>;
+
+    [[nodiscard]] Outcome handle_file(const Event& event, const wire::FolderEntry& entry);
+    [[nodiscard]] Outcome handle_nameless(const Event& event);
+    [[nodiscard]] Outcome handle_folder(const Event& event, const wire::FolderEntry& entry);
+    [[nodiscard]] Outcome handle_descriptor(const wire::FanotifyRecord& record, BootTime at);
+    [[nodiscard]] Outcome not_inside(const Event& event, Reason reason);
     [[nodiscard]] Placement place_of_entry(const wire::FolderEntry& entry);
-    [[nodiscard]] bool needs_walk(const wire::FanotifyRecord& record,
-                                  const Placement& to,
-                                  BootTime at);
-    [[nodiscard]] std::size_t deliver_watched_below(const wire::FanotifyRecord& record,
+    [[nodiscard]] bool needs_walk(const Event& event, const Placement& to);
+    [[nodiscard]] std::size_t deliver_watched_below(const Event& event,
                                                     const FileSystem& fs,
-                                                    const std::string& path,
-                                                    BootTime at);
-    void remember_link(const wire::FanotifyRecord& record, const std::string& path);
-    void deliver(const wire::FanotifyRecord& record,
-                 FileChanges changes,
-                 std::string path,
-                 BootTime at);
+                                                    const std::string& path);
+    void remember_link(const Event& event, const std::string& path);
+    void deliver(const Event& event, FileChanges changes, std::string path);
 
     static constexpr std::size_t kLinksRemembered = 16'384;
 

@@ -48,9 +48,9 @@ Devices devices_of(const std::vector<Mount>& mounts, const FolderSet& watched) {
         }
     }
     for (auto& [number, device] : devices) {
-        std::ranges::stable_sort(device.mounts, {}, [&](const Mount& mount) {
+        std::ranges::sort(device.mounts, {}, [&](const Mount& mount) {
             return std::tuple(
-                mount.root != "/", mount.other_namespace, !watched.contains(mount.point));
+                mount.root != "/", mount.other_namespace, !watched.contains(mount.point), mount.id);
         });
     }
     return devices;

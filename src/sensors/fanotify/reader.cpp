@@ -20,7 +20,7 @@
 namespace vigia::sensors {
 namespace {
 
-constexpr std::size_t kBufferSize = 256U * 1024;
+constexpr std::size_t kBufferSize = std::size_t{256} * 1024;
 // Events that wait in the queue merge: a file created, written and closed within this time is one
 // event instead of three. The queue holds 16,384; 2 ms of the fastest writer measured are 200.
 constexpr auto kGatherTime = std::chrono::milliseconds{2};

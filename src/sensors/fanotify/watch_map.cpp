@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace vigia::sensors {
 namespace {
 
-// Which of several names of a folder people are told: the least number.
-int rank(const View& view) {
-    return (view.other_namespace ? 2 : 0) + (view.through_overlay ? 0 : 1);
+// Which of several names of a folder people are told: the least.
+auto rank(const View& view) {
+    return std::tuple(view.other_namespace, !view.through_overlay, std::string_view(view.point));
 }
 
 }  // namespace
@@ -22,7 +23,7 @@ WatchMap::WatchMap(WatchedFolders folders,
       file_systems_(std::move(file_systems)),
       descriptor_mounts_(std::move(descriptor_mounts)) {
     for (std::size_t at = 0; at < file_systems_.size(); ++at) {
-        std::ranges::stable_sort(file_systems_[at].views, {}, rank);
+        std::ranges::sort(file_systems_[at].views, {}, rank);
         for (const auto& id : file_systems_[at].ids) {
             by_id_.try_emplace(id, at);
         }

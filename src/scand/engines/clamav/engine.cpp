@@ -142,7 +142,16 @@ std::string Engine::version() {
 }
 
 std::expected<Engine, wire::LoadFailed> Engine::load(std::span<const std::string> folders,
-                                                     const std::string& temporary_folder) try {
+                                                     const std::string& temporary_folder) {
+    try {
+        return load_all(folders, temporary_folder);
+    } catch (const std::bad_alloc&) {
+        return failed(Cause::OutOfMemory, {}, "no memory for the definitions");
+    }
+}
+
+std::expected<Engine, wire::LoadFailed> Engine::load_all(std::span<const std::string> folders,
+                                                         const std::string& temporary_folder) {
     Engine engine(::cl_engine_new());
     if (!engine.engine_) {
         return failed(Cause::OutOfMemory, {}, "no memory for an engine");
@@ -169,8 +178,6 @@ std::expected<Engine, wire::LoadFailed> Engine::load(std::span<const std::string
         return failed(code, said);
     }
     return engine;
-} catch (const std::bad_alloc&) {
-    return failed(Cause::OutOfMemory, {}, "no memory for the definitions");
 }
 
 Result<> Engine::use_temporary_folder(const std::string& folder) {

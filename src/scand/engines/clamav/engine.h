@@ -25,8 +25,7 @@ public:
     // Loads every definition file of these folders and makes the engine ready. The failure is what
     // the daemon is told: the file as its name in the folder, and libclamav's own words.
     [[nodiscard]] static std::expected<Engine, wire::LoadFailed> load(
-        std::span<const std::string> folders,
-        const std::string& temporary_folder);
+        std::span<const std::string> folders, const std::string& temporary_folder);
 
     [[nodiscard]] std::uint64_t signatures() const noexcept { return signatures_; }
 
@@ -40,19 +39,22 @@ public:
     [[nodiscard]] Result<> use_temporary_folder(const std::string& folder);
 
     struct Request {
-        int file = -1;           // a regular file or a memfd; its position is left alone
+        int file = -1;  // a regular file or a memfd; its position is left alone
         std::uint64_t size = 0;
-        bool archives = true;    // look into them
+        bool archives = true;  // look into them
     };
 
-    // The answer, without its id. A limit that stopped the engine is `limit_hit`, never a detection;
-    // an error is never "clean".
+    // The answer, without its id. A limit that stopped the engine is `limit_hit`, never a
+    // detection; an error is never "clean".
     [[nodiscard]] wire::ScanDone scan(const Request& request);
 
 private:
     struct Free {
         void operator()(cl_engine* engine) const noexcept;
     };
+
+    static std::expected<Engine, wire::LoadFailed> load_all(std::span<const std::string> folders,
+                                                            const std::string& temporary_folder);
 
     explicit Engine(cl_engine* engine) noexcept : engine_(engine) {}
 

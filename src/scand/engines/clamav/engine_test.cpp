@@ -37,6 +37,7 @@ protected:
         std::filesystem::create_directory(top_ / "definitions");
         write("a.ndb", "Test.Marker:0:*:" + hex("engine-test-marker") + "\n");
     }
+
     void TearDown() override { std::filesystem::remove_all(top_); }
 
     void write(const std::string& name, const std::string& content) const {

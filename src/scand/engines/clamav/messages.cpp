@@ -13,7 +13,8 @@ constexpr std::size_t kMaxLine = 400;
 constexpr std::string_view kCannotLoad = "Can't load ";
 constexpr std::string_view kEcho = "cli_loaddbdir: error loading database ";
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): libclamav's callback takes no object
+// libclamav's callback takes no object.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as said above
 thread_local MessageCapture* current_capture = nullptr;
 
 void on_message(cl_msg severity, const char* /*full*/, const char* text, void* /*context*/) {

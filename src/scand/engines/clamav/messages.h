@@ -7,9 +7,9 @@
 
 namespace vigia::scand {
 
-// What libclamav says in warnings and errors. Its callback takes no object, so there is one list per
-// process, the innermost capture's; messages outside of one are dropped: a hostile file must not
-// write our log.
+// What libclamav says in warnings and errors. Its callback takes no object, so there is one list
+// per process, the innermost capture's; messages outside of one are dropped: a hostile file must
+// not write our log.
 class MessageCapture {
 public:
     MessageCapture();

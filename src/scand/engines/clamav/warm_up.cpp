@@ -12,27 +12,30 @@
 namespace vigia::scand {
 namespace {
 
-// Into UTF-8 libclamav converts code pages of documents (its table of code pages), into UTF-16BE the
-// text of HTML and mail, whatever its author says it is: so also the labels of the WHATWG's encoding
-// standard. One name per glibc module is enough.
-constexpr auto kCharacterSets = std::to_array<const char*>({
-    "UTF-7",       "UTF-16",       "UTF-16LE",    "UTF-16BE",     "UTF-32",      "UTF-32LE",
-    "UTF-32BE",    "UCS-2",        "UCS-4",       "UCS-4LE",      "UCS-4BE",     "UNICODE",
-    "US-ASCII",    "ISO-8859-1",   "ISO-8859-2",  "ISO-8859-3",   "ISO-8859-4",  "ISO-8859-5",
-    "ISO-8859-6",  "ISO-8859-7",   "ISO-8859-8",  "ISO-8859-9",   "ISO-8859-10", "ISO-8859-11",
-    "ISO-8859-13", "ISO-8859-14",  "ISO-8859-15", "ISO-8859-16",  "TIS-620",     "WINDOWS-874",
-    "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254",
-    "WINDOWS-1255", "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "KOI8-R",    "KOI8-U",
-    "KOI8-T",      "MACINTOSH",    "MAC-CYRILLIC", "MAC-UK",      "IBM866",      "IBM437",
-    "IBM737",      "IBM775",       "IBM850",      "IBM852",       "IBM855",      "IBM857",
-    "IBM858",      "IBM860",       "IBM861",      "IBM862",       "IBM863",      "IBM864",
-    "IBM865",      "IBM869",       "IBM874",      "IBM870",       "IBM871",      "IBM875",
-    "IBM880",      "IBM905",       "IBM037",      "IBM500",       "IBM1025",     "IBM1026",
-    "IBM1047",     "IBM1140",      "IBM273",      "IBM277",       "IBM278",      "IBM280",
-    "IBM284",      "IBM285",       "IBM290",      "IBM297",       "IBM420",      "IBM423",
-    "IBM424",      "ASMO_449",     "SHIFT_JIS",   "CP932",        "EUC-JP",      "ISO-2022-JP",
-    "ISO-2022-JP-3", "EUC-KR",     "CP949",       "ISO-2022-KR",  "JOHAB",       "GB18030",
-    "BIG5",        "GBK",          "EUC-CN",      "BIG5-HKSCS",   "EUC-TW"});
+// Into UTF-8 libclamav converts code pages of documents (its table of code pages), into UTF-16BE
+// the text of HTML and mail, whatever its author says it is: so also the labels of the WHATWG's
+// encoding standard. One name per glibc module is enough.
+constexpr auto kCharacterSets = std::to_array<const char*>(
+    {"UTF-7",        "UTF-16",       "UTF-16LE",     "UTF-16BE",     "UTF-32",
+     "UTF-32LE",     "UTF-32BE",     "UCS-2",        "UCS-4",        "UCS-4LE",
+     "UCS-4BE",      "UNICODE",      "US-ASCII",     "ISO-8859-1",   "ISO-8859-2",
+     "ISO-8859-3",   "ISO-8859-4",   "ISO-8859-5",   "ISO-8859-6",   "ISO-8859-7",
+     "ISO-8859-8",   "ISO-8859-9",   "ISO-8859-10",  "ISO-8859-11",  "ISO-8859-13",
+     "ISO-8859-14",  "ISO-8859-15",  "ISO-8859-16",  "TIS-620",      "WINDOWS-874",
+     "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254",
+     "WINDOWS-1255", "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "KOI8-R",
+     "KOI8-U",       "KOI8-T",       "MACINTOSH",    "MAC-CYRILLIC", "MAC-UK",
+     "IBM866",       "IBM437",       "IBM737",       "IBM775",       "IBM850",
+     "IBM852",       "IBM855",       "IBM857",       "IBM858",       "IBM860",
+     "IBM861",       "IBM862",       "IBM863",       "IBM864",       "IBM865",
+     "IBM869",       "IBM874",       "IBM870",       "IBM871",       "IBM875",
+     "IBM880",       "IBM905",       "IBM037",       "IBM500",       "IBM1025",
+     "IBM1026",      "IBM1047",      "IBM1140",      "IBM273",       "IBM277",
+     "IBM278",       "IBM280",       "IBM284",       "IBM285",       "IBM290",
+     "IBM297",       "IBM420",       "IBM423",       "IBM424",       "ASMO_449",
+     "SHIFT_JIS",    "CP932",        "EUC-JP",       "ISO-2022-JP",  "ISO-2022-JP-3",
+     "EUC-KR",       "CP949",        "ISO-2022-KR",  "JOHAB",        "GB18030",
+     "BIG5",         "GBK",          "EUC-CN",       "BIG5-HKSCS",   "EUC-TW"});
 
 // OpenSSL reads its configuration and loads its providers at the first digest.
 void use_digests() {

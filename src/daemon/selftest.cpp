@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/self_test.h"
+#include "daemon/selftest.h"
 
 #include <fcntl.h>
 #include <unistd.h>
