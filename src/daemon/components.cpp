@@ -191,6 +191,11 @@ Result<> Components::start_pipeline() {
     if (const auto mark = journal_->value(kWatermark)) {
         const std::chrono::nanoseconds since{std::strtoll(mark->c_str(), nullptr, 10)};
         walker_->catch_up(WallTime{since});
+    } else {
+        // The first start: from here on, whatever happens, a restart knows where to begin.
+        journal::Change change;
+        change.values[kWatermark] = std::to_string(started_.time_since_epoch().count());
+        reporter_->commit(std::move(change));
     }
     return {};
 }

@@ -181,6 +181,9 @@ Opened Pipeline::open_object(FileActivity& activity) const {
         return {.skip = "not-regular"};
     }
     auto path = best_path(location.get(), activity.path_hint);
+    if (has_left(path, activity.path_hint)) {
+        return {.skip = "moved-out"};
+    }
     const auto policy = parts_.policies.current();
     const auto match = policy->exclusions.match_path(path, parts_.reporter.now());
     if (match.excluded) {
@@ -195,6 +198,15 @@ Opened Pipeline::open_object(FileActivity& activity) const {
         return {.skip = "unreadable"};
     }
     return {.file = std::move(*file), .path = std::move(path)};
+}
+
+// The name of the event is gone, and the object goes on under one that is not watched: what is left
+// of an object whose watched names were taken away, or one that was moved out.
+bool Pipeline::has_left(const std::string& path, const std::string& hint) const {
+    struct stat info{};
+    const auto sensor = parts_.monitor.sensor();
+    return path != hint && sensor && !sensor->is_watched(path) &&
+           ::lstat(hint.c_str(), &info) < 0 && errno == ENOENT;
 }
 
 void Pipeline::judge(scan::Pending& pending, const Opened& opened) {

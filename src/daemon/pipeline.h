@@ -82,6 +82,7 @@ private:
     void run_lane(const std::stop_token& stop);
     void process(scan::Pending& pending);
     [[nodiscard]] Opened open_object(FileActivity& activity) const;
+    [[nodiscard]] bool has_left(const std::string& path, const std::string& hint) const;
     void judge(scan::Pending& pending, const Opened& opened);
     void try_again(scan::Pending& pending, const std::string& path, const Verdict& verdict);
     void skip(const std::string& reason);

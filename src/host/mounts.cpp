@@ -41,9 +41,8 @@ std::string_view next_word(std::string_view& rest, char separator = ' ') {
 
 template <typename Number>
 bool parse_number(std::string_view text, Number& number) {
-    const auto* end = text.data() + text.size();
-    const auto [stopped, problem] = std::from_chars(text.data(), end, number);
-    return problem == std::errc{} && stopped == end;
+    const auto [stopped, problem] = std::from_chars(text.begin(), text.end(), number);
+    return problem == std::errc{} && stopped == text.end();
 }
 
 bool parse_device(std::string_view text, dev_t& device) {
@@ -196,9 +195,16 @@ std::string namespaces_digest() {
     if (!found) {
         return found.error().message();
     }
+    // A container mounts after it has made its namespace, so what is mounted there counts too.
+    constexpr std::size_t kMaxMountinfo = std::size_t{1} << 20U;
+    const auto ours = namespace_of("self").value_or("");
     std::size_t digest = 0;
-    for (const auto& id : std::views::keys(*found)) {
+    for (const auto& [id, process] : *found) {
         digest = digest * 31 + std::hash<std::string>{}(id);
+        if (id != ours) {
+            const auto text = read_file("/proc/" + process + "/mountinfo", kMaxMountinfo);
+            digest = digest * 31 + std::hash<std::string>{}(text.value_or(""));
+        }
     }
     return fmt::format("{}-{:016x}", found->size(), digest);
 }

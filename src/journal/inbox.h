@@ -62,7 +62,7 @@ public:
     void append(Event event);
 
     // The writer's side: blocks until something is due, `patience` is over or the end. At most
-    // about 4,000 events.
+    // about 2,000 events.
     [[nodiscard]] Batch take(std::chrono::milliseconds patience);
 
     void answer(const std::shared_ptr<Ticket>& ticket, Result<std::vector<StoredEvent>> result);

@@ -25,17 +25,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kBad{in_process::Engine::kMarker};
+std::string marker() {
+    return std::string(in_process::Engine::kMarker);
+}
 
 class ExaminerTest : public ::testing::Test {
 protected:
-    ExaminerTest() {
+    void SetUp() override {
         std::string pattern = "/tmp/vigia-examiner-XXXXXX";
         folder_ = ::mkdtemp(pattern.data());
         cache_->set_generation("g1");
     }
 
-    ~ExaminerTest() override { std::filesystem::remove_all(folder_); }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
 
     [[nodiscard]] std::string make(const std::string& name, const std::string& content) const {
         const auto path = (folder_ / name).native();
@@ -61,12 +63,12 @@ protected:
 };
 
 TEST_F(ExaminerTest, EqualContentGoesToTheEngineOnce) {
-    const auto first = examine(make("a", "content " + kBad));
+    const auto first = examine(make("a", "content " + marker()));
     EXPECT_EQ(first.verdict.kind, VerdictKind::Infected);
     EXPECT_EQ(first.verdict.source, VerdictSource::Engine);
-    EXPECT_EQ(first.verdict.size, 8 + kBad.size());
-    EXPECT_EQ(first.identity.size, 8 + kBad.size());
-    const auto second = examine(make("b", "content " + kBad));
+    EXPECT_EQ(first.verdict.size, 8 + marker().size());
+    EXPECT_EQ(first.identity.size, 8 + marker().size());
+    const auto second = examine(make("b", "content " + marker()));
     EXPECT_EQ(second.verdict.kind, VerdictKind::Infected);
     EXPECT_EQ(second.verdict.threat, "In.Process.Marker");
     EXPECT_EQ(second.verdict.source, VerdictSource::ContentCache);
@@ -108,7 +110,7 @@ TEST_F(ExaminerTest, WhatIsNoFileOrCannotBeReadFails) {
 
 TEST_F(ExaminerTest, TheListsDecideBeforeTheEngineAndAreNotRemembered) {
     const auto good = make("good", "good");
-    const auto bad = make("bad", "bad " + kBad);
+    const auto bad = make("bad", "bad " + marker());
     const auto good_hash = *examine(good).verdict.sha256;
     const auto bad_hash = *examine(bad).verdict.sha256;
     policy_.hashes.block.insert(good_hash);
@@ -130,7 +132,7 @@ TEST_F(ExaminerTest, TheListsDecideBeforeTheEngineAndAreNotRemembered) {
 
 TEST_F(ExaminerTest, WhatCouldNotBeHashedIsScannedAndNotRemembered) {
     hasher_.broken = true;
-    const auto path = make("bad", kBad);
+    const auto path = make("bad", marker());
     for (unsigned i = 1; i <= 2; ++i) {
         const auto examined = examine(path);
         EXPECT_EQ(examined.verdict.kind, VerdictKind::Infected);
@@ -145,7 +147,7 @@ TEST_F(ExaminerTest, AFailureIsNeitherRememberedNorClean) {
     engine_.before = [](const auto&) {
         return Verdict{.kind = VerdictKind::Failed, .reason = "service-not-ready"};
     };
-    const auto path = make("bad", kBad);
+    const auto path = make("bad", marker());
     EXPECT_EQ(examine(path).verdict.reason, "service-not-ready");
     engine_.before = {};
     EXPECT_EQ(examine(path).verdict.kind, VerdictKind::Infected);
@@ -155,7 +157,7 @@ TEST_F(ExaminerTest, AFailureIsNeitherRememberedNorClean) {
 TEST_F(ExaminerTest, ASmallFileReplacedBetweenHashAndScanPoisonsNothing) {
     const auto path = make("file", "innocent");
     // What is hashed is the innocent content, and what the engine sees must be the same.
-    hasher_.after = [&] { std::ofstream(path, std::ios::binary) << kBad; };
+    hasher_.after = [&] { std::ofstream(path, std::ios::binary) << marker(); };
     const auto examined = examine(path);
     hasher_.after = {};
     EXPECT_EQ(examined.verdict.kind, VerdictKind::Clean);
@@ -213,8 +215,9 @@ TEST_F(ExaminerTest, EqualContentOnTwoLanesAtOnceGoesToTheEngineOnce) {
         return std::nullopt;
     };
     std::vector<std::jthread> lanes;
+    lanes.reserve(kLanes);
     for (int i = 0; i < kLanes; ++i) {
-        lanes.emplace_back([&, path = make("f" + std::to_string(i), "same " + kBad)] {
+        lanes.emplace_back([&, path = make("f" + std::to_string(i), "same " + marker())] {
             EXPECT_EQ(examine(path).verdict.kind, VerdictKind::Infected);
         });
     }
@@ -240,8 +243,9 @@ TEST_F(ExaminerTest, WhoWaitedForAVerdictThatFailedScansForHimself) {
     std::atomic<int> infected = 0;
     std::atomic<int> without = 0;
     std::vector<std::jthread> lanes;
+    lanes.reserve(kLanes);
     for (int i = 0; i < kLanes; ++i) {
-        lanes.emplace_back([&, path = make("f" + std::to_string(i), "same " + kBad)] {
+        lanes.emplace_back([&, path = make("f" + std::to_string(i), "same " + marker())] {
             const auto kind = examine(path).verdict.kind;
             infected += kind == VerdictKind::Infected ? 1 : 0;
             without += kind == VerdictKind::Failed ? 1 : 0;

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,8 +11,8 @@
 #include <expected>
 #include <future>
 #include <list>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -44,7 +43,7 @@ constexpr milliseconds kWaitForDying{1000};
 struct Seat {
     enum class Use : std::uint8_t { Empty, Ready, Busy, Broken };
     Use use = Use::Empty;
-    std::optional<detail::Child> child = {};
+    std::unique_ptr<detail::Child> child = {};
     detail::Backoff backoff{kFirstBackoff};
     BootTime start_at{};
 };
@@ -119,7 +118,7 @@ Service::~Service() {
 
 Result<> Service::start_in(Seat& seat) {
     auto child = TRY(detail::start_child(program_, kUser));
-    seat.child.emplace(std::move(child));
+    seat.child = std::make_unique<detail::Child>(std::move(child));
     const std::scoped_lock lock(mutex_);
     seat.use = Seat::Use::Ready;
     changed_.notify_all();
@@ -127,19 +126,16 @@ Result<> Service::start_in(Seat& seat) {
 }
 
 void Service::keep(std::promise<Result<>> started) {
-    sigset_t all{};
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    ::pthread_setname_np(::pthread_self(), "hash-keeper");
+    detail::settle_thread("hash-keeper");
     Result<> begun;
     for (auto& seat : seats_) {
         if (begun) {
             begun = start_in(seat);
         }
     }
-    const bool good = begun.has_value();
+    stopping_ = stopping_ || !begun;
     started.set_value(std::move(begun));
-    while (good && !stopping_) {
+    while (!stopping_) {
         wait();
         waker_.drain();
         renew(BootClock::now());

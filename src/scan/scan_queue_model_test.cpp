@@ -124,6 +124,7 @@ public:
 
     [[nodiscard]] std::optional<BootTime> oldest() const {
         std::vector<BootTime> times;
+        times.reserve(waiting_.size() + 2 * examined_.size());
         for (const auto& one : waiting_) {
             times.push_back(one.first_seen);
         }

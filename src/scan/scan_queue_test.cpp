@@ -259,6 +259,7 @@ TEST(ScanQueue, ClosingWakesEverybodyAndGivesNothingMore) {
     ScanQueue queue({});
     std::atomic<int> ended = 0;
     std::vector<std::jthread> lanes;
+    lanes.reserve(4);
     for (int i = 0; i < 4; ++i) {
         lanes.emplace_back([&] {
             EXPECT_FALSE(queue.pop(1h));
@@ -283,6 +284,7 @@ TEST(ScanQueue, FourWritersAndFourLanesLoseNothingAndNeverShareAnObject) {
     std::atomic<bool> shared = false;
     std::atomic<bool> all_pushed = false;
     std::vector<std::jthread> lanes;
+    lanes.reserve(4);
     for (int i = 0; i < 4; ++i) {
         lanes.emplace_back([&] {
             while (!all_pushed || queue.pending() + queue.in_flight() > 0) {
@@ -301,6 +303,7 @@ TEST(ScanQueue, FourWritersAndFourLanesLoseNothingAndNeverShareAnObject) {
     }
     {
         std::vector<std::jthread> writers;
+        writers.reserve(4);
         for (int w = 0; w < 4; ++w) {
             writers.emplace_back([&, w] {
                 for (int i = w; i < kEvents; i += 4) {

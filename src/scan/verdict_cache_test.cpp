@@ -61,12 +61,12 @@ Verdict kills_workers() {
 
 class VerdictCacheTest : public ::testing::Test {
 protected:
-    VerdictCacheTest() {
+    void SetUp() override {
         std::string pattern = "/tmp/vigia-cache-XXXXXX";
         folder_ = ::mkdtemp(pattern.data());
     }
 
-    ~VerdictCacheTest() override { std::filesystem::remove_all(folder_); }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
 
     [[nodiscard]] std::filesystem::path file() const { return folder_ / "cache.db"; }
 
@@ -440,6 +440,7 @@ TEST_F(VerdictCacheTest, FourThreadsAndAFlusherAgree) {
     const auto cache = open("g1", 500);
     {
         std::vector<std::jthread> threads;
+        threads.reserve(5);
         for (int t = 0; t < 4; ++t) {
             threads.emplace_back([&, t] {
                 for (int i = 0; i < 5000; ++i) {

@@ -28,12 +28,12 @@ namespace fs = std::filesystem;
 
 class WalkTest : public ::testing::Test {
 protected:
-    WalkTest() {
+    void SetUp() override {
         std::string pattern = "/tmp/vigia-walk-XXXXXX";
         root_ = ::mkdtemp(pattern.data());
     }
 
-    ~WalkTest() override { fs::remove_all(root_); }
+    void TearDown() override { fs::remove_all(root_); }
 
     void make(const std::string& path, const std::string& content = "x") const {
         fs::create_directories((root_ / path).parent_path());

@@ -13,37 +13,14 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "definitions/builtin.h"
-#include "support/instance.h"
-#include "support/playground.h"
+#include "support/watched_disk.h"
 
 namespace vigia::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-class EndToEnd : public testing::Test {
-protected:
-    EndToEnd() : disk_(ground_.loop("disk", "ext4", 256)) {
-        fs::create_directories(watched_);
-        fs::create_directories(outside_);
-    }
-
-    Instance::Options options(const std::string& more = "") const {
-        return {.prefix = ground_.root() / "p", .watch = {watched_.native()}, .more = more};
-    }
-
-    // What the vault says was put away from under the watch.
-    static std::size_t in_vault(const Instance& instance) {
-        return instance.json({"quarantine", "list"}).at("items").size();
-    }
-
-    Playground ground_;
-    fs::path disk_;
-    fs::path watched_ = disk_ / "watched";
-    fs::path outside_ = disk_ / "outside";
-    const std::string eicar_ = definitions::eicar_content();
-};
+using EndToEnd = WatchedDisk;
 
 TEST_F(EndToEnd, AnInfectedFileIsQuarantinedReportedAndCanBeBroughtBack) {
     Instance instance(options());
@@ -111,10 +88,11 @@ TEST_F(EndToEnd, EveryWayOfArrivalIsSeen) {
               0);
 
     {
-        const auto mapped = open_at(AT_FDCWD, (watched_ / "mapped").c_str(), O_RDWR | O_CREAT, 0644);
+        const auto mapped =
+            open_at(AT_FDCWD, (watched_ / "mapped").c_str(), O_RDWR | O_CREAT, 0644);
         ASSERT_EQ(::ftruncate(mapped->get(), static_cast<off_t>(eicar_.size())), 0);
-        void* memory = ::mmap(
-            nullptr, eicar_.size(), PROT_READ | PROT_WRITE, MAP_SHARED, mapped->get(), 0);
+        void* memory =
+            ::mmap(nullptr, eicar_.size(), PROT_READ | PROT_WRITE, MAP_SHARED, mapped->get(), 0);
         ASSERT_NE(memory, MAP_FAILED);
         std::memcpy(memory, eicar_.data(), eicar_.size());
         ::munmap(memory, eicar_.size());
@@ -141,62 +119,6 @@ TEST_F(EndToEnd, AFileKeptOpenIsFoundWithoutAClose) {
                            std::chrono::seconds{40}));
 }
 
-TEST_F(EndToEnd, ABurstByEightProcessesLeavesNothingBehind) {
-    constexpr int kFiles = 20'000;
-    constexpr int kWriters = 8;
-    constexpr int kEvery = 100;   // one in so many is infected: 200
-    Instance instance(options());
-    ASSERT_TRUE(instance.start());
-    std::vector<Subprocess> writers;
-    // One process each, in folders made a moment before; every fourth infected file by rename, every
-    // fourth through a mapping, every fourth by hard link, the rest written plainly.
-    for (int writer = 0; writer < kWriters; ++writer) {
-        auto started = Subprocess::start(
-            {.program = "/proc/self/exe",
-             .arguments = {"--write-burst",
-                           watched_.native(),
-                           outside_.native(),
-                           std::to_string(writer),
-                           std::to_string(kFiles / kWriters),
-                           std::to_string(kEvery)}});
-        ASSERT_TRUE(started.has_value()) << started.error().message();
-        writers.push_back(std::move(*started));
-    }
-    for (auto& writer : writers) {
-        const auto status = writer.wait(std::chrono::seconds{120});
-        ASSERT_TRUE(status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-    }
-    const auto left = [&] {
-        int infected = 0;
-        for (const auto& entry : fs::recursive_directory_iterator(watched_)) {
-            infected += entry.is_regular_file() && entry.path().filename().native().starts_with("bad");
-        }
-        return infected;
-    };
-    EXPECT_TRUE(eventually([&] { return left() == 0 && instance.settled(); },
-                           std::chrono::seconds{180}))
-        << left() << " infected files left";
-    EXPECT_EQ(in_vault(instance), static_cast<std::size_t>(kFiles / kEvery));
-    int clean = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(watched_)) {
-        if (entry.is_regular_file()) {
-            ++clean;
-        }
-    }
-    EXPECT_EQ(clean, kFiles - kFiles / kEvery);
-
-    const auto accounting = instance.status().at("accounting").at(0);
-    EXPECT_EQ(accounting.at("class"), "file");
-    EXPECT_FALSE(accounting.at("exact").get<bool>());
-    EXPECT_GT(accounting.at("offered"), 0);
-    if (accounting.at("overflows") > 0) {
-        EXPECT_TRUE(accounting.at("lost").is_null());
-        EXPECT_GT(accounting.at("recovered"), 0);
-    } else {
-        EXPECT_EQ(accounting.at("lost"), 0);
-    }
-}
-
 TEST_F(EndToEnd, DebiansTestFilesAreAllFoundByScanAndByWatch) {
     const fs::path samples = "/usr/share/clamav-testfiles";
     if (!fs::exists(samples)) {
@@ -205,8 +127,9 @@ TEST_F(EndToEnd, DebiansTestFilesAreAllFoundByScanAndByWatch) {
     const auto definitions = ground_.root() / "definitions";
     fs::create_directories(definitions);
     write_file(definitions / "test.hdb", "aa15bcf478d165efd2065190eb473bcb:544:clam.exe\n");
-    Instance instance(options(fmt::format(
-        "[definitions]\nsources = [{{ kind = \"folder\", path = \"{}\" }}]\n", definitions.native())));
+    Instance instance(
+        options(fmt::format("[definitions]\nsources = [{{ kind = \"folder\", path = \"{}\" }}]\n",
+                            definitions.native())));
     ASSERT_TRUE(instance.start());
     std::size_t files = 0;
     for (const auto& entry : fs::directory_iterator(samples)) {
@@ -255,7 +178,8 @@ TEST_F(EndToEnd, AWorkerKilledInMidScanCostsNoVerdict) {
     });
     constexpr int kFiles = 40;
     for (int i = 0; i < kFiles; ++i) {
-        write_file(watched_ / fmt::format("bad{}", i), eicar_ + std::string(static_cast<std::size_t>(i), '\n'));
+        write_file(watched_ / fmt::format("bad{}", i),
+                   eicar_ + std::string(static_cast<std::size_t>(i), '\n'));
     }
     std::this_thread::sleep_for(std::chrono::seconds{1});
     done = true;
@@ -281,8 +205,8 @@ TEST_F(EndToEnd, WhatChangedWhileItWasDownIsCaughtUp) {
 TEST_F(EndToEnd, ASecondInstanceSaysWhoHoldsTheFirst) {
     Instance instance(options());
     ASSERT_TRUE(instance.start());
-    const auto second = run(dev_program("vigiad"),
-                            {"--prefix", (ground_.root() / "p").native(), "--foreground"});
+    const auto second =
+        run(dev_program("vigiad"), {"--prefix", (ground_.root() / "p").native(), "--foreground"});
     EXPECT_NE(second.exit, 0);
     EXPECT_NE(second.err.find(std::to_string(instance.pid())), std::string::npos) << second.err;
 }
@@ -328,16 +252,18 @@ TEST_F(EndToEnd, AMountInAnotherNamespaceIsWatchedOrListed) {
     fs::create_directories(point);
     auto container = Subprocess::start(
         {.program = "/usr/bin/unshare",
-         .arguments = {"--mount",
-                       "--propagation",
-                       "private",
-                       "/bin/sh",
-                       "-c",
-                       fmt::format("mount -t tmpfs none '{0}' && touch '{0}/ready' && exec sleep 60",
-                                   point.native())}});
+         .arguments = {
+             "--mount",
+             "--propagation",
+             "private",
+             "/bin/sh",
+             "-c",
+             fmt::format("mount -t tmpfs none '{0}' && touch '{0}/ready' && exec sleep 60",
+                         point.native())}});
     ASSERT_TRUE(container.has_value());
     const auto mentioned = [&] {
-        for (const auto& place : instance.status().at("monitors").at(0).at("places")) {
+        const auto status = instance.status();
+        for (const auto& place : status.at("monitors").at(0).at("places")) {
             if (place.at("path").get<std::string>().find("container") != std::string::npos) {
                 return true;
             }
@@ -375,8 +301,9 @@ TEST_F(EndToEnd, HostileNamesAreHarmlessOnTheTerminalAndExactInJson) {
     const auto scan = instance.json({"scan", watched_.native()});
     std::set<std::string> exact;
     for (const auto& detection : scan.at("detections")) {
-        exact.insert(detection.contains("path_base64") ? detection.at("path_base64").get<std::string>()
-                                                       : detection.at("path").get<std::string>());
+        exact.insert(detection.contains("path_base64")
+                         ? detection.at("path_base64").get<std::string>()
+                         : detection.at("path").get<std::string>());
     }
     EXPECT_EQ(exact.size(), names.size());
     EXPECT_TRUE(exact.contains((watched_ / "new\nline").native()));
@@ -444,60 +371,4 @@ TEST_F(EndToEnd, TheSelfTestNamesEveryStageAndFailsAtTheRightOne) {
 }
 
 }  // namespace
-
-// The burst's writer: this very program, started again.
-int write_burst(char** arguments) {
-    const fs::path watched = arguments[0];
-    const fs::path outside = arguments[1];
-    const int writer = std::atoi(arguments[2]);
-    const int files = std::atoi(arguments[3]);
-    const int every = std::atoi(arguments[4]);
-    const auto eicar = definitions::eicar_content();
-    constexpr int kPerFolder = 50;
-    for (int i = 0; i < files; ++i) {
-        const auto folder = watched / fmt::format("w{}/d{}", writer, i / kPerFolder);
-        if (i % kPerFolder == 0) {
-            fs::create_directories(folder);
-        }
-        const auto name = fmt::format("{}-{}", writer, i);
-        if (i % every != 0) {
-            write_file(folder / ("good" + name), "clean content of file " + name + "\n");
-            continue;
-        }
-        const auto bad = folder / ("bad" + name);
-        const auto aside = outside / ("bad" + name);
-        const int way = i / every % 5;
-        if (way == 0) {
-            write_file(bad, eicar);
-        } else if (way == 1) {
-            write_file(aside, eicar);
-            fs::rename(aside, bad);
-        } else if (way == 2) {
-            write_file(aside, eicar);
-            fs::create_hard_link(aside, bad);
-        } else if (way == 3) {
-            const auto mapped = open_at(AT_FDCWD, bad.c_str(), O_RDWR | O_CREAT, 0644);
-            (void)::ftruncate(mapped->get(), static_cast<off_t>(eicar.size()));
-            void* memory = ::mmap(
-                nullptr, eicar.size(), PROT_READ | PROT_WRITE, MAP_SHARED, mapped->get(), 0);
-            std::memcpy(memory, eicar.data(), eicar.size());
-            ::munmap(memory, eicar.size());
-        } else {
-            fs::create_directories(outside / ("folder" + name));
-            write_file(outside / ("folder" + name) / ("bad" + name), eicar);
-            fs::rename(outside / ("folder" + name), folder / ("folder" + name));
-        }
-    }
-    return 0;
-}
-
 }  // namespace vigia::test
-
-int main(int argc, char** argv) {
-    constexpr int kBurstArguments = 7;
-    if (argc == kBurstArguments && std::string_view(argv[1]) == "--write-burst") {
-        return vigia::test::write_burst(argv + 2);
-    }
-    testing::InitGoogleTest(&argc, argv);
-    return RUN_ALL_TESTS();
-}

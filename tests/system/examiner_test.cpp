@@ -34,7 +34,10 @@ using test::eventually;
 using test::Playground;
 using test::write_file;
 
-const std::string kBad{in_process::Engine::kMarker};
+std::string marker() {
+    return std::string(in_process::Engine::kMarker);
+}
+
 constexpr std::size_t kLarge = std::size_t{2} << 20U;  // beyond what is copied
 
 UniqueFd open_for(const std::string& path, int flags) {
@@ -150,7 +153,7 @@ TEST_F(ExaminerSystem, AScanBetweenTwoMappedWritesLeavesNoVerdictByIdentity) {
     const auto between = examine(path);
     EXPECT_EQ(between.verdict.kind, VerdictKind::Clean);
     EXPECT_FALSE(between.stable);
-    mapping.write(kBad);
+    mapping.write(marker());
     ASSERT_EQ(ctime_of(path), changed) << "else this test shows nothing";
     const auto after = examine(path);
     EXPECT_EQ(after.verdict.kind, VerdictKind::Infected);
@@ -184,7 +187,7 @@ TEST_F(ExaminerSystem, AWriteDuringTheScanKeepsTheIdentityOutOfTheCache) {
     write_file(path, "innocent");
     settle(path);
     engine_.before = [&](const auto&) -> std::optional<Verdict> {
-        write_file(path, kBad.substr(0, 8));  // same size
+        write_file(path, marker().substr(0, 8));  // same size
         return std::nullopt;
     };
     EXPECT_FALSE(examine(path).stable);
@@ -213,7 +216,7 @@ TEST_F(ExaminerSystem, ALargeFileReplacedBetweenHashAndScanPoisonsNothing) {
     const auto disk = playground_.loop("disk", "ext4", 64);
     const auto path = (disk / "large").native();
     const auto twin = (disk / "twin").native();
-    const std::string bad = kBad + std::string(kLarge, 'x');
+    const std::string bad = marker() + std::string(kLarge, 'x');
     const std::string good(bad.size(), 'x');
     write_file(path, bad);
     write_file(twin, bad);
@@ -246,7 +249,7 @@ TEST_F(ExaminerSystem, AWaitingLaneTakesNoVerdictOfBytesThatWereNotHashed) {
     const auto disk = playground_.loop("disk", "ext4", 64);
     const auto path = (disk / "large").native();
     const auto twin = (disk / "twin").native();
-    const std::string bad = kBad + std::string(kLarge, 'x');
+    const std::string bad = marker() + std::string(kLarge, 'x');
     write_file(path, bad);
     write_file(twin, bad);
     settle(path);
@@ -286,7 +289,7 @@ TEST_F(ExaminerSystem, OnTmpfsNothingIsRememberedByIdentity) {
         // after. This is why the file system is not believed.
         Mapping mapping(path, 4096);
         EXPECT_EQ(mapping.first_byte(), 'a');
-        mapping.write(kBad);
+        mapping.write(marker());
     }
     EXPECT_EQ(ctime_of(path), before);
     EXPECT_TRUE(has_no_writer(open_for(path, O_RDONLY).get()));

@@ -94,10 +94,11 @@ void Crew::hear(BootTime now, const Tell& tell) {
             fall("exec-failed", event.error(), true);
             return;
         }
-        if (!*event) {
+        auto& heard = *event;
+        if (!heard) {
             return;
         }
-        std::visit([&](auto& known) { on(std::move(known), now, tell); }, **event);
+        std::visit([&](auto& known) { on(std::move(known), now, tell); }, *heard);
     }
 }
 
@@ -116,8 +117,10 @@ void Crew::on(wire::Loaded&& message, BootTime now, const Tell& /*tell*/) {
 }
 
 void Crew::on(wire::LoadFailed&& message, BootTime /*now*/, const Tell& /*tell*/) {
-    fall(std::string(wire::kLoadFailures.at(message.cause)), std::move(message.message));
-    downfall_->failure.file = std::move(message.file);
+    downfall_ = Downfall{.failure = {.cause = std::string(wire::kLoadFailures.at(message.cause)),
+                                     .file = std::move(message.file),
+                                     .message = std::move(message.message)},
+                         .hostile = false};
 }
 
 void Crew::on(Zygote::Started&& event, BootTime /*now*/, const Tell& /*tell*/) {
@@ -195,6 +198,9 @@ void Crew::watch_trial(BootTime /*now*/) {
 }
 
 void Crew::serve(BootTime now) {
+    if (!trial_) {
+        return;
+    }
     phase_ = Phase::Serving;
     serving_since_ = now;
     on(Zygote::Started{.worker = std::move(*trial_).take_worker()}, now, {});

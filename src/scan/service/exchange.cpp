@@ -98,8 +98,9 @@ std::expected<Packet, Break> await_answer(Peer peer, milliseconds timeout) {
         if (!answer) {
             return std::unexpected(std::move(answer).error());
         }
-        if (*answer) {
-            return **std::move(answer);
+        auto& packet = *answer;
+        if (packet) {
+            return *std::move(packet);
         }
         if (ended) {
             return broken(BreakKind::Ended, true, {});

@@ -2,11 +2,9 @@
 #include "scan/service/supervisor.h"
 
 #include <poll.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <utility>
 
 #include "scan/service/process_facts.h"
@@ -18,13 +16,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kEndTime{1};
-
-// Signals are the loop thread's business.
-void block_signals() {
-    sigset_t all{};
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-}
 
 }  // namespace
 
@@ -59,8 +50,7 @@ Supervisor::Situation Supervisor::situation() const {
 }
 
 void Supervisor::run() {
-    block_signals();
-    ::pthread_setname_np(::pthread_self(), "scan-keeper");
+    settle_thread("scan-keeper");
     while (!stopping_) {
         wait(next_deadline());
         waker_.drain();

@@ -115,10 +115,14 @@ void Supervisor::promote(BootTime now) {
 }
 
 void Supervisor::look_after_active(BootTime now) {
-    if (!active_ || !active_->downfall()) {
+    if (!active_) {
         return;
     }
-    const auto how = active_->downfall()->failure.message;
+    const auto& downfall = active_->downfall();
+    if (!downfall) {
+        return;
+    }
+    const auto how = downfall->failure.message;
     const auto since = active_->serving_since();
     tell_zygote_loss(*active_, how);
     failure_ = "the scan service's zygote ended: " + how;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -52,6 +54,14 @@ inline void poll_until(std::vector<pollfd>& watched, BootTime until) {
         timeout = static_cast<int>(std::clamp<long>(left, 0, INT_MAX));
     }
     ::poll(watched.data(), watched.size(), timeout);
+}
+
+// For the first line of a private thread: named, and signals stay the loop thread's business.
+inline void settle_thread(const char* name) {
+    sigset_t all{};
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    ::pthread_setname_np(::pthread_self(), name);
 }
 
 // How long to leave alone what has just failed: doubled each time, to 60 s.

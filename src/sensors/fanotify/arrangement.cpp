@@ -40,8 +40,7 @@ FolderSet with_true_names(const std::vector<std::string>& folders) {
 Result<std::vector<FileSystemId>> ids_of(const Device& device) {
     const bool has_subvolumes = device.mounts.front().type == "btrfs";
     std::vector<FileSystemId> ids;
-    Error last{.code = std::error_code(ESTALE, std::system_category()),
-               .context = "no path leads to " + printable(device.mounts.front().point)};
+    auto last = stale("no path leads to " + printable(device.mounts.front().point));
     for (const auto& mount : device.mounts | std::views::take(kSubvolumesLookedAt)) {
         const auto root = open_mount_root(mount);
         const auto id = root ? file_system_of(root->get()) : std::unexpected(root.error());

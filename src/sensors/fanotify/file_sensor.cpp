@@ -128,9 +128,9 @@ Result<UniqueFd> Sensor::open_object(const ObjectId& object) const {
     const auto map = shared_->map();
     const auto* fs = map->find(object.fs);
     if (fs == nullptr) {
-        return fail(std::errc{ESTALE}, "no watched file system has this object");
+        return std::unexpected(stale("no watched file system has this object"));
     }
-    Error last{.code = {ESTALE, std::system_category()}, .context = "no mount can be reached"};
+    auto last = stale("no mount can be reached");
     for (const auto& mount : fs->mounts) {
         const auto root = open_mount(mount, fs->ids);
         if (!root) {

@@ -10,11 +10,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -31,7 +34,7 @@ Result<UniqueFd> verified(Result<UniqueFd> root, const Mount& mount) {
     }
     const auto id = TRY(mount_id_of(root->get()));
     if (id != static_cast<std::uint64_t>(mount.id)) {
-        return fail(std::errc{ESTALE}, "another mount stands at " + printable(mount.point));
+        return std::unexpected(stale("another mount stands at " + printable(mount.point)));
     }
     return root;
 }
@@ -87,7 +90,7 @@ Result<UniqueFd> open_through_any_process(const Mount& mount) {
             return root;
         }
     }
-    return fail(std::errc{ESTALE}, "no process left in the namespace of " + printable(mount.point));
+    return std::unexpected(stale("no process left in the namespace of " + printable(mount.point)));
 }
 
 bool is_one_of(const std::vector<FileSystemId>& ids, FileSystemId id) {
@@ -95,6 +98,10 @@ bool is_one_of(const std::vector<FileSystemId>& ids, FileSystemId id) {
 }
 
 }  // namespace
+
+Error stale(std::string context) {
+    return {.code = {ESTALE, std::system_category()}, .context = std::move(context)};
+}
 
 Result<UniqueFd> open_mount_root(const Mount& mount) {
     if (!mount.other_namespace) {
@@ -117,7 +124,7 @@ Result<UniqueFd> open_mount(const Mount& mount, const std::vector<FileSystemId>&
     }
     auto opened = TRY(reopen(root.get(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
     if (!is_one_of(ids, TRY(file_system_of(opened.get())))) {
-        return fail(std::errc{ESTALE}, "another file system at " + printable(mount.point));
+        return std::unexpected(stale("another file system at " + printable(mount.point)));
     }
     return opened;
 }

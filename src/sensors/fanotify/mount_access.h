@@ -17,6 +17,9 @@ namespace vigia::sensors {
 
 // Any descriptor on a mount keeps it busy (hard-parts 6): close within 100 ms what these give.
 
+// ESTALE, which std::errc does not know: it was there and is no longer.
+[[nodiscard]] Error stale(std::string context);
+
 // The root of this very mount as an O_PATH descriptor; ESTALE if another one covers it or it is
 // gone. A mount of another namespace is reached through whichever process of it still lives.
 [[nodiscard]] Result<UniqueFd> open_mount_root(const Mount& mount);
