@@ -38,7 +38,7 @@ MonitorStatus files_monitor(const FileMonitor::State& state) {
                                   .detail = place.detail});
     }
     monitor.backend = descriptors && watched == 1 ? "fanotify-fd" : "fanotify-fid";
-    monitor.detail = fmt::format("{} file systems watched", watched);
+    monitor.detail = fmt::format("file systems watched: {}", watched);
     if (!state.sensor.reading) {
         monitor.state = "failed";
         monitor.detail = "events cannot be read: " + state.sensor.error;
@@ -47,7 +47,7 @@ MonitorStatus files_monitor(const FileMonitor::State& state) {
         monitor.detail = "no watched folder exists";
     } else if (unwatched > 0) {
         monitor.state = "partial";
-        monitor.detail += fmt::format(", {} not", unwatched);
+        monitor.detail += fmt::format(", not watched: {}", unwatched);
     } else {
         monitor.state = "ok";
     }

@@ -61,10 +61,10 @@ public:
         TRY(ensure_current(), doing);
         bool some = false;
         while (!events.empty()) {
-            if (auto written = deliver_piece(events); !written && some) {
-                return last_.sequence;  // the caller comes again with the rest and gets the error
-            } else if (!written) {
-                return std::unexpected(std::move(written).error().within(doing));
+            if (auto written = deliver_piece(events); !written) {
+                // After some the caller comes again with the rest, and gets the error then.
+                return some ? Result<std::uint64_t>{last_.sequence}
+                            : std::unexpected(std::move(written).error().within(doing));
             }
             some = true;
         }

@@ -96,6 +96,9 @@ void print_accounting(const Context& context, const json& status) {
     for (const auto& entry : status.at("accounting")) {
         std::string filtered;
         for (const auto& [reason, count] : entry.at("filtered").items()) {
+            if (count == 0) {
+                continue;
+            }
             filtered += fmt::format("{}{} {}",
                                     filtered.empty() ? "" : ", ",
                                     printable(reason),
