@@ -127,8 +127,8 @@ Result<EventLoop::SourcePtr> EventLoop::on_io(int fd,
                                               std::function<void(std::uint32_t)> callback) {
     auto impl = std::make_unique<Source::Impl>();
     impl->on_io = std::move(callback);
-    const int error = ::sd_event_add_io(
-        impl_->event, &impl->source, fd, events, &Source::Impl::io, impl.get());
+    const int error =
+        ::sd_event_add_io(impl_->event, &impl->source, fd, events, &Source::Impl::io, impl.get());
     if (error < 0) {
         return fail_sd(error, "watch descriptor");
     }

@@ -85,8 +85,8 @@ Result<> write_all(int fd, std::string_view bytes) {
 }
 
 Result<> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
-    const auto folder = TRY(
-        open_at(AT_FDCWD, path.parent_path().c_str(), O_RDONLY | O_DIRECTORY), "replace file");
+    const auto folder =
+        TRY(open_at(AT_FDCWD, path.parent_path().c_str(), O_RDONLY | O_DIRECTORY), "replace file");
     const std::string temporary = "." + path.filename().native() + "." + Uuid::random().text;
     const auto file = TRY(
         open_at(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
@@ -95,7 +95,8 @@ Result<> replace_file(const std::filesystem::path& path, std::string_view conten
         if (::fchmod(file.get(), mode) < 0 || ::fsync(file.get()) < 0) {
             return fail_errno("make durable");
         }
-        if (::renameat(folder.get(), temporary.c_str(), folder.get(), path.filename().c_str()) < 0) {
+        if (::renameat(folder.get(), temporary.c_str(), folder.get(), path.filename().c_str()) <
+            0) {
             return fail_errno("rename");
         }
         // The rename itself is durable only once the folder is.
@@ -104,7 +105,8 @@ Result<> replace_file(const std::filesystem::path& path, std::string_view conten
     auto result = finish();
     if (!result) {
         ::unlinkat(folder.get(), temporary.c_str(), 0);
-        return std::unexpected(std::move(result).error().within("write " + printable(path.native())));
+        return std::unexpected(
+            std::move(result).error().within("write " + printable(path.native())));
     }
     return {};
 }

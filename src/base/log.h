@@ -14,8 +14,8 @@ namespace vigia::log {
 enum class Level : std::uint8_t { Debug, Info, Warning, Error };
 
 struct Options {
-    std::filesystem::path file;   // rotated by size; empty: none
-    bool to_stderr = false;       // --foreground
+    std::filesystem::path file;  // rotated by size; empty: none
+    bool to_stderr = false;      // --foreground
     Level level = Level::Info;
 };
 

@@ -21,8 +21,8 @@ class Subprocess {
 public:
     struct Options {
         std::filesystem::path program;
-        std::vector<std::string> arguments;                  // without argv[0]
-        std::vector<std::pair<int, int>> descriptors = {};   // {ours, its number in the child}, ≥ 0
+        std::vector<std::string> arguments;                 // without argv[0]
+        std::vector<std::pair<int, int>> descriptors = {};  // {ours, its number in the child}, ≥ 0
         // Everything else is closed, standard input, output and error are /dev/null unless listed,
         // signal masks and handlers are reset, the environment is empty but for PATH and LANG=C.
     };

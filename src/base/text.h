@@ -19,8 +19,8 @@ namespace vigia {
 // non-empty input.
 [[nodiscard]] std::string printable(std::string_view bytes);
 
-// For JSON: valid UTF-8, each invalid byte replaced by U+FFFD. Where this differs from the input the
-// writer adds the exact bytes as `<key>_base64`.
+// For JSON: valid UTF-8, each invalid byte replaced by U+FFFD. Where this differs from the input
+// the writer adds the exact bytes as `<key>_base64`.
 [[nodiscard]] std::string utf8_lossy(std::string_view bytes);
 
 [[nodiscard]] std::string base64(std::string_view bytes);

@@ -46,7 +46,8 @@ struct Client::Call {
 };
 
 Client::Client(const std::filesystem::path& prefix) {
-    const auto root = prefix.empty() ? std::filesystem::path("/") : std::filesystem::absolute(prefix);
+    const auto root =
+        prefix.empty() ? std::filesystem::path("/") : std::filesystem::absolute(prefix);
     status_socket_ = root / "run/vigia/status.sock";
     control_socket_ = root / "run/vigia/control.sock";
 }
@@ -75,7 +76,7 @@ Result<Reply> Client::perform(const Call& call) const {
         return fail(std::errc::permission_denied, "open " + socket.native());
     }
     const std::unique_ptr<CURL, decltype(&::curl_easy_cleanup)> curl(::curl_easy_init(),
-                                                                    &::curl_easy_cleanup);
+                                                                     &::curl_easy_cleanup);
     if (!curl) {
         return fail(std::errc::not_enough_memory, "start HTTP client");
     }
@@ -100,9 +101,9 @@ Result<Reply> Client::perform(const Call& call) const {
     long status = 0;
     ::curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK && !sink.stopped) {
-        return fail(code == CURLE_COULDNT_CONNECT ? std::errc::connection_refused
-                                                  : std::errc::timed_out,
-                    fmt::format("{}: {}", socket.native(), ::curl_easy_strerror(code)));
+        return fail(
+            code == CURLE_COULDNT_CONNECT ? std::errc::connection_refused : std::errc::timed_out,
+            fmt::format("{}: {}", socket.native(), ::curl_easy_strerror(code)));
     }
     return Reply{.status = status, .body = std::move(sink.body)};
 }

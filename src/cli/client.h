@@ -13,7 +13,7 @@ namespace vigia::cli {
 
 // What the daemon answered.
 struct Reply {
-    long status = 0;     // HTTP; 0: not reached
+    long status = 0;  // HTTP; 0: not reached
     std::string body = {};
 };
 

@@ -2,10 +2,10 @@
 #include "cli/context.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <array>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 
@@ -40,10 +40,11 @@ std::string paint(const Context& context, Tone tone, std::string_view text) {
 
 Exit report_error(const Context& context, const Error& error) {
     if (error.code == std::errc::permission_denied) {
-        fmt::print(stderr,
-                   "vigia: {}: {}\n",
-                   error.context,
-                   context.say({"not permitted; run it as root", "no permitido; ejecútelo como root"}));
+        fmt::print(
+            stderr,
+            "vigia: {}: {}\n",
+            error.context,
+            context.say({"not permitted; run it as root", "no permitido; ejecútelo como root"}));
         return Exit::NotPermitted;
     }
     if (error.code == std::errc::connection_refused) {
@@ -136,7 +137,8 @@ std::string bytes_text(std::uint64_t bytes) {
         value /= kStep;
         ++unit;
     }
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits.at(unit));
+    return unit == 0 ? fmt::format("{} B", bytes)
+                     : fmt::format("{:.1f} {}", value, kUnits.at(unit));
 }
 
 }  // namespace vigia::cli

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +29,8 @@ struct Context {
     std::filesystem::path prefix = {};
     bool json = false;
     Language language = Language::English;
-    bool colour = false;     // a terminal, and NO_COLOR is not set
-    bool terminal = false;   // progress may be redrawn
+    bool colour = false;    // a terminal, and NO_COLOR is not set
+    bool terminal = false;  // progress may be redrawn
 
     [[nodiscard]] std::string_view say(const Text& text) const {
         return language == Language::Spanish ? text.es : text.en;
@@ -55,7 +56,8 @@ Exit report_refusal(const Context& context, const Reply& reply);
 // The text of a byte-string member for people: exact bytes where JSON has them, made printable.
 [[nodiscard]] std::string printable_member(const nlohmann::json& object, const std::string& key);
 
-// "2026-11-22 19:20:00", local time, of an ISO 8601 UTC text; what does not parse is returned as it is.
+// "2026-11-22 19:20:00", local time, of an ISO 8601 UTC text; what does not parse is returned as it
+// is.
 [[nodiscard]] std::string local_time(const std::string& iso);
 
 // 1234567 → "1,234,567"; 1536 → "1.5 KiB".

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <CLI/CLI.hpp>
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <clocale>
 #include <csignal>
@@ -33,7 +33,8 @@ void add_help(CLI::App& app, Action& action) {
     verb->add_option("VERB", *name, "which one");
     verb->callback([&app, &action, name] {
         action = [&app, name](const Context& /*context*/) {
-            const auto verbs = std::as_const(app).get_subcommands([](const CLI::App*) { return true; });
+            const auto verbs =
+                std::as_const(app).get_subcommands([](const CLI::App*) { return true; });
             const auto known = std::ranges::find(verbs, *name, &CLI::App::get_name);
             const auto* found = known == verbs.end() ? nullptr : *known;
             if (name->empty()) {

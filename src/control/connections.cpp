@@ -11,9 +11,8 @@ namespace vigia::control {
 bool Connections::admit(int socket, uid_t uid) {
     const std::scoped_lock lock(mutex_);
     const auto alive = [](const auto& item) { return !item.second.closing; };
-    const auto of_user = std::ranges::count_if(entries_, [&](const auto& item) {
-        return alive(item) && item.second.uid == uid;
-    });
+    const auto of_user = std::ranges::count_if(
+        entries_, [&](const auto& item) { return alive(item) && item.second.uid == uid; });
     const auto all = std::ranges::count_if(entries_, alive);
     const bool room = (std::cmp_less(of_user, kPerUser) || evict(false, uid)) &&
                       (std::cmp_less(all, kAll) || evict(true, uid));

@@ -79,8 +79,8 @@ bool in_group(uid_t uid, gid_t gid, const std::string& group_name) {
     std::array<gid_t, 256> groups{};
     int count = static_cast<int>(groups.size());
     const int got = ::getgrouplist(user_found->pw_name, user_found->pw_gid, groups.data(), &count);
-    return got > 0 && std::ranges::find(groups.begin(), groups.begin() + got, wanted) !=
-                          groups.begin() + got;
+    return got > 0 &&
+           std::ranges::find(groups.begin(), groups.begin() + got, wanted) != groups.begin() + got;
 }
 
 // What MHD carries through the calls that make up one request.
@@ -179,27 +179,27 @@ private:
         side.listener = TRY(listen_on(path, mode), "control API");
         // A thread per connection: a handler that waits (self-test, a followed stream) holds up
         // nobody else, and Connections bounds how many there are.
-        side.mhd = ::MHD_start_daemon(
-            MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
-            0,
-            nullptr,
-            nullptr,
-            &Server::on_request,
-            &side,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            kConnectionMemory,
-            MHD_OPTION_CONNECTION_TIMEOUT,
-            kIdleSeconds,
-            MHD_OPTION_THREAD_STACK_SIZE,
-            kThreadStack,
-            MHD_OPTION_NOTIFY_COMPLETED,
-            &Server::on_completed,
-            &side,
-            MHD_OPTION_NOTIFY_CONNECTION,
-            &Server::on_connection,
-            &side,
-            MHD_OPTION_END);
+        side.mhd =
+            ::MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                                   MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
+                               0,
+                               nullptr,
+                               nullptr,
+                               &Server::on_request,
+                               &side,
+                               MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                               kConnectionMemory,
+                               MHD_OPTION_CONNECTION_TIMEOUT,
+                               kIdleSeconds,
+                               MHD_OPTION_THREAD_STACK_SIZE,
+                               kThreadStack,
+                               MHD_OPTION_NOTIFY_COMPLETED,
+                               &Server::on_completed,
+                               &side,
+                               MHD_OPTION_NOTIFY_CONNECTION,
+                               &Server::on_connection,
+                               &side,
+                               MHD_OPTION_END);
         if (side.mhd == nullptr) {
             return fail(std::errc::not_enough_memory, "start HTTP server on " + path.native());
         }
@@ -308,7 +308,8 @@ private:
             const auto parsed = std::from_chars(length, end, bytes);
             if (parsed.ec != std::errc{} || bytes > kMaxBody) {
                 ++bad_requests_;
-                return send(connection, error_response(413, "too-large", "a body has at most 1 MiB"));
+                return send(connection,
+                            error_response(413, "too-large", "a body has at most 1 MiB"));
             }
         }
         if (!side.may_change && method != "GET" && method != "HEAD") {

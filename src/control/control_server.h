@@ -19,15 +19,15 @@ namespace vigia::control {
 struct Caller {
     uid_t uid = 0;
     gid_t gid = 0;
-    bool full = false;       // root or a member of `adm`: sees everything
-    bool may_change = false; // came by control.sock
+    bool full = false;        // root or a member of `adm`: sees everything
+    bool may_change = false;  // came by control.sock
 };
 
 struct Request {
-    std::string method;      // GET, POST, DELETE
-    std::string path;        // "/v1/scans/ID", percent-decoded, without the query
-    std::function<std::string(const std::string& name)> query;   // empty when not given
-    std::string body;        // at most 1 MiB
+    std::string method;  // GET, POST, DELETE
+    std::string path;    // "/v1/scans/ID", percent-decoded, without the query
+    std::function<std::string(const std::string& name)> query;  // empty when not given
+    std::string body;                                           // at most 1 MiB
     Caller caller;
 };
 
@@ -70,6 +70,8 @@ public:
 };
 
 // {"error":{"code":"not-found","message":"…"}}
-[[nodiscard]] Response error_response(int status, const std::string& code, const std::string& message);
+[[nodiscard]] Response error_response(int status,
+                                      const std::string& code,
+                                      const std::string& message);
 
 }  // namespace vigia::control

@@ -2,10 +2,10 @@
 #include "daemon/api.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "daemon/components.h"
@@ -446,7 +446,8 @@ Response dispatch(Components& parts, const Request& request) {
 control::ControlServer::Handler make_api(Components& components) {
     return [&components](const Request& request) {
         if (request.method != "GET" && !request.caller.may_change) {
-            return error_response(403, "read-only", "changes are made by root through control.sock");
+            return error_response(
+                403, "read-only", "changes are made by root through control.sock");
         }
         return dispatch(components, request);
     };

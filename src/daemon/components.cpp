@@ -75,9 +75,8 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     const auto reloaded = self->policies_.reload();
     TRY(self->open_storage());
     for (const auto& problem : reloaded.problems) {
-        self->reporter_->service(ServiceAction::PolicyRefused,
-                                 Severity::Major,
-                                 "policy: " + problem.text());
+        self->reporter_->service(
+            ServiceAction::PolicyRefused, Severity::Major, "policy: " + problem.text());
     }
     TRY(self->start_scanning());
     TRY(self->start_pipeline());
@@ -106,32 +105,30 @@ Result<> Components::open_storage() {
 Result<> Components::start_scanning() {
     hasher_ = TRY(scan::HashService::start(options_.programs / "vigia-hash", kHashers),
                   "start vigia-hash");
-    scanner_ = TRY(
-        scan::ScanService::start(
-            {.program = options_.programs / "vigia-scand",
-             .workers = worker_count(*policies_.current()->policy)},
-            {.on_loss = [this](const auto& loss) { on_scan_loss(loss); },
-             .on_ready = [this](const auto& engine) { on_engine_ready(engine); },
-             .on_load_failed = [this](const auto& failure) { on_load_failed(failure); }}),
-        "start the scan service");
+    scanner_ =
+        TRY(scan::ScanService::start(
+                {.program = options_.programs / "vigia-scand",
+                 .workers = worker_count(*policies_.current()->policy)},
+                {.on_loss = [this](const auto& loss) { on_scan_loss(loss); },
+                 .on_ready = [this](const auto& engine) { on_engine_ready(engine); },
+                 .on_load_failed = [this](const auto& failure) { on_load_failed(failure); }}),
+            "start the scan service");
     examiner_ = std::make_unique<scan::Examiner>(*scanner_, *hasher_, *cache_);
-    responder_ = std::make_unique<Responder>(
-        Responder::Parts{.reporter = *reporter_,
-                         .policies = policies_,
-                         .on_journaled = [this](const ObjectId& object) {
-                             trace_.mark(object, Stage::Journal);
-                         }});
-    quarantine_ = TRY(
-        response::Quarantine::open(
-            {.folder = paths_.quarantine},
-            {.may_remove = [this](const std::string& path) { return may_remove(path); },
-             .search_folders = [this] { return policies_.current()->policy->files.watch; },
-             .record = [this](const QuarantineItem& item) { return responder_->record(item); },
-             .on_restored =
-                 [this](const FileIdentity& identity, const Sha256& sha256) {
-                     responder_->on_restored(identity, sha256);
-                 }}),
-        "open the quarantine");
+    responder_ = std::make_unique<Responder>(Responder::Parts{
+        .reporter = *reporter_,
+        .policies = policies_,
+        .on_journaled = [this](const ObjectId& object) { trace_.mark(object, Stage::Journal); }});
+    quarantine_ =
+        TRY(response::Quarantine::open(
+                {.folder = paths_.quarantine},
+                {.may_remove = [this](const std::string& path) { return may_remove(path); },
+                 .search_folders = [this] { return policies_.current()->policy->files.watch; },
+                 .record = [this](const QuarantineItem& item) { return responder_->record(item); },
+                 .on_restored =
+                     [this](const FileIdentity& identity, const Sha256& sha256) {
+                         responder_->on_restored(identity, sha256);
+                     }}),
+            "open the quarantine");
     responder_->set_quarantine(*quarantine_);
     load_definitions();
     return {};
@@ -165,12 +162,11 @@ Result<> Components::start_pipeline() {
         .has_room = [this] { return pipeline_->has_room(); },
         .on_caught_up =
             [this](std::uint64_t found, WallTime since) {
-                reporter_->service(ServiceAction::CaughtUp,
-                                   Severity::Informational,
-                                   fmt::format("caught up: {} files changed since {}",
-                                               found,
-                                               to_iso8601(since)),
-                                   {{"files", std::to_string(found)}});
+                reporter_->service(
+                    ServiceAction::CaughtUp,
+                    Severity::Informational,
+                    fmt::format("caught up: {} files changed since {}", found, to_iso8601(since)),
+                    {{"files", std::to_string(found)}});
             }});
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{.policies = policies_,
                                                            .monitor = *monitor_,
@@ -208,10 +204,10 @@ Result<> Components::start_outlets() {
                                                             .responder = *responder_,
                                                             .reporter = *reporter_,
                                                             .threads = worker_count(*policy)});
-    self_test_ = std::make_unique<SelfTest>(
-        SelfTest::Parts{.trace = trace_,
-                        .places = [this] { return self_test_places(); },
-                        .now = [this] { return clock_.wall(); }});
+    self_test_ =
+        std::make_unique<SelfTest>(SelfTest::Parts{.trace = trace_,
+                                                   .places = [this] { return self_test_places(); },
+                                                   .now = [this] { return clock_.wall(); }});
     sinks::JsonlSink::Options sink{.file = paths_.events};
     for (const auto& configured : policy->sinks) {
         if (configured.kind == "jsonl") {
@@ -345,10 +341,11 @@ void Components::run_self_tests(const std::stop_token& stop) {
             const auto report = self_test_->run();
             ok = report.ok;
             if (!before || before->ok != ok) {
-                reporter_->service(ok ? ServiceAction::SelfTestPassed : ServiceAction::SelfTestFailed,
-                                   ok ? Severity::Informational : Severity::Critical,
-                                   ok ? "self-test passed" : "self-test failed",
-                                   {{"place", utf8_lossy(report.place)}});
+                reporter_->service(
+                    ok ? ServiceAction::SelfTestPassed : ServiceAction::SelfTestFailed,
+                    ok ? Severity::Informational : Severity::Critical,
+                    ok ? "self-test passed" : "self-test failed",
+                    {{"place", utf8_lossy(report.place)}});
             }
         }
         const auto every = policies_.current()->policy->scan.selftest_every;

@@ -38,9 +38,9 @@
 namespace vigia::daemon {
 
 struct Options {
-    std::filesystem::path prefix = {};     // empty: the system
-    std::filesystem::path policy = {};     // empty: the one of the prefix
-    std::filesystem::path programs = {};   // where vigia-scand and vigia-hash are
+    std::filesystem::path prefix = {};    // empty: the system
+    std::filesystem::path policy = {};    // empty: the one of the prefix
+    std::filesystem::path programs = {};  // where vigia-scand and vigia-hash are
     bool foreground = false;
     std::string log_level = "info";
 };
@@ -119,13 +119,13 @@ private:
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
     std::unique_ptr<SinkPump> sink_;
-    mutable std::mutex definitions_mutex_;   // guards the four below
+    mutable std::mutex definitions_mutex_;  // guards the four below
     DefinitionsStatus definitions_;
     std::string loading_generation_;
     std::string load_error_;
     std::vector<std::string> definition_problems_;
-    std::mutex reload_mutex_;                // one reload at a time
-    mutable std::mutex state_mutex_;         // guards the two below
+    std::mutex reload_mutex_;         // one reload at a time
+    mutable std::mutex state_mutex_;  // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
     UniqueFd mount_watch_;

@@ -93,16 +93,15 @@ void Components::on_scan_loss(const scan::ScanService::Loss& loss) {
     if (loss.content) {
         facts.emplace_back("sha256", loss.content->hex());
     }
-    reporter_->service(
-        loss.zygote ? ServiceAction::ScanServiceLost : ServiceAction::WorkerLost,
-        Severity::Minor,
-        fmt::format("{} {} ended: {}{}{}",
-                    loss.zygote ? "scan service" : "scan worker",
-                    loss.pid,
-                    loss.how,
-                    loss.path.empty() ? "" : " while scanning ",
-                    printable(loss.path)),
-        std::move(facts));
+    reporter_->service(loss.zygote ? ServiceAction::ScanServiceLost : ServiceAction::WorkerLost,
+                       Severity::Minor,
+                       fmt::format("{} {} ended: {}{}{}",
+                                   loss.zygote ? "scan service" : "scan worker",
+                                   loss.pid,
+                                   loss.how,
+                                   loss.path.empty() ? "" : " while scanning ",
+                                   printable(loss.path)),
+                       std::move(facts));
 }
 
 void Components::recover_quarantine() {

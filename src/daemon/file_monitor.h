@@ -46,7 +46,7 @@ public:
     struct State {
         bool wanted = false;
         std::optional<Error> refused = {};  // of fanotify_init
-        bool applied = false;             // the current plan is in force
+        bool applied = false;               // the current plan is in force
         sensors::FileSensor::State sensor = {};
     };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -6,7 +7,6 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <thread>
 
@@ -108,9 +108,8 @@ Result<> run(daemon::Options options) {
     const auto paths = daemon::Paths::under(options.prefix);
     TRY(paths.create(), "make the folders of this instance");
     const auto lock = TRY(daemon::InstanceLock::acquire(paths.pid_file));
-    TRY(log::open({.file = paths.logs / "vigiad.log",
-                   .to_stderr = options.foreground,
-                   .level = level}));
+    TRY(log::open(
+        {.file = paths.logs / "vigiad.log", .to_stderr = options.foreground, .level = level}));
     for (const auto& missing : TRY(daemon::bound_capabilities())) {
         log::warning("runs without " + missing);
     }

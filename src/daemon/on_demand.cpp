@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::size_t kMaxRunning = 8;
 constexpr std::size_t kMaxEnded = 32;
-constexpr std::size_t kMaxListed = 10'000;   // of each list in a job; the totals go on
-constexpr std::size_t kFilesAhead = 64;      // opened by the walk and not examined yet
+constexpr std::size_t kMaxListed = 10'000;  // of each list in a job; the totals go on
+constexpr std::size_t kFilesAhead = 64;     // opened by the walk and not examined yet
 constexpr std::chrono::milliseconds kPoll{200};
 
 void add(std::vector<ScanJob::Problem>& list, std::uint64_t& total, ScanJob::Problem problem) {
@@ -87,9 +87,8 @@ OnDemand::~OnDemand() {
 
 Result<ScanJob> OnDemand::start(std::vector<std::string> paths) {
     auto job = std::make_shared<Job>();
-    job->values = {.id = Uuid::random().text,
-                   .targets = std::move(paths),
-                   .started = parts_.reporter.now()};
+    job->values = {
+        .id = Uuid::random().text, .targets = std::move(paths), .started = parts_.reporter.now()};
     const auto values = job->values;
     {
         const std::scoped_lock lock(mutex_);
@@ -106,12 +105,12 @@ Result<ScanJob> OnDemand::start(std::vector<std::string> paths) {
     }
     journal::Change change;
     change.events.push_back(
-        {.message = fmt::format("on-demand scan of {} started", values.targets.size() == 1
-                                                                    ? "1 path"
-                                                                    : fmt::format("{} paths", values.targets.size())),
-         .body = ScanBody{.phase = ScanPhase::Started,
-                          .scan_id = values.id,
-                          .targets = values.targets}});
+        {.message = fmt::format("on-demand scan of {} started",
+                                values.targets.size() == 1
+                                    ? "1 path"
+                                    : fmt::format("{} paths", values.targets.size())),
+         .body = ScanBody{
+             .phase = ScanPhase::Started, .scan_id = values.id, .targets = values.targets}});
     parts_.reporter.commit(std::move(change));
     // The thread keeps only a plain pointer: the job joins it when it goes.
     job->thread = std::jthread([this, raw = job.get()] { run(*raw); });
@@ -163,8 +162,8 @@ void OnDemand::examine(Job& job, const std::string& path, UniqueFd file) {
     }
     const auto sensor = parts_.monitor.sensor();
     const auto object = host::object_of(file.get());
-    const auto traits = sensor && object ? sensor->traits(object->fs)
-                                         : sensors::FileSensor::FileSystemTraits{};
+    const auto traits =
+        sensor && object ? sensor->traits(object->fs) : sensors::FileSensor::FileSystemTraits{};
     const int judged_file = file.get();
     scan::Subject subject{.file = UniqueFd{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)},
                           .object = object ? *object : ObjectId{},
@@ -201,7 +200,8 @@ void OnDemand::examine(Job& job, const std::string& path, UniqueFd file) {
         case VerdictKind::Failed:
             add(job.values.errors,
                 job.values.errors_total,
-                {path, verdict.detail.empty() ? verdict.reason : verdict.reason + ": " + verdict.detail});
+                {path,
+                 verdict.detail.empty() ? verdict.reason : verdict.reason + ": " + verdict.detail});
             break;
     }
 }
@@ -217,12 +217,13 @@ void OnDemand::finish(Job& job) {
     journal::Change change;
     change.events.push_back(
         {.severity = values.detections_total > 0 ? Severity::Major : Severity::Informational,
-         .message = fmt::format("on-demand scan {}: {} files, {} detections, {} errors, {} unscannable",
-                                values.state,
-                                values.files,
-                                values.detections_total,
-                                values.errors_total,
-                                values.unscannable_total),
+         .message =
+             fmt::format("on-demand scan {}: {} files, {} detections, {} errors, {} unscannable",
+                         values.state,
+                         values.files,
+                         values.detections_total,
+                         values.errors_total,
+                         values.unscannable_total),
          .body = ScanBody{.phase = ScanPhase::Completed,
                           .scan_id = values.id,
                           .targets = values.targets,

@@ -11,15 +11,15 @@ namespace vigia::daemon {
 // Where an instance keeps its things (docs/API.md, "Programs and places"): the ordinary places, all
 // of them under `prefix` when there is one.
 struct Paths {
-    std::filesystem::path policy;        // etc/vigia/policy.toml
-    std::filesystem::path state;         // var/lib/vigia
-    std::filesystem::path definitions;   // … /definitions
-    std::filesystem::path journal;       // … /journal.db
-    std::filesystem::path cache;         // … /cache.db
-    std::filesystem::path quarantine;    // … /quarantine
-    std::filesystem::path logs;          // var/log/vigia
-    std::filesystem::path events;        // … /events.jsonl
-    std::filesystem::path run;           // run/vigia
+    std::filesystem::path policy;       // etc/vigia/policy.toml
+    std::filesystem::path state;        // var/lib/vigia
+    std::filesystem::path definitions;  // … /definitions
+    std::filesystem::path journal;      // … /journal.db
+    std::filesystem::path cache;        // … /cache.db
+    std::filesystem::path quarantine;   // … /quarantine
+    std::filesystem::path logs;         // var/log/vigia
+    std::filesystem::path events;       // … /events.jsonl
+    std::filesystem::path run;          // run/vigia
     std::filesystem::path status_socket;
     std::filesystem::path control_socket;
     std::filesystem::path pid_file;

@@ -26,10 +26,22 @@ constexpr int kLaneNice = 10;
 
 // What can run, or is likely to be run by something, is judged before bulk data.
 scan::Priority priority_of(const FileActivity& activity) {
-    constexpr std::array<std::string_view, 16> kRunnable{"",     ".sh",  ".py",  ".pl",
-                                                         ".rb",  ".js",  ".php", ".so",
-                                                         ".ko",  ".exe", ".dll", ".elf",
-                                                         ".jar", ".ps1", ".bat", ".bin"};
+    constexpr std::array<std::string_view, 16> kRunnable{"",
+                                                         ".sh",
+                                                         ".py",
+                                                         ".pl",
+                                                         ".rb",
+                                                         ".js",
+                                                         ".php",
+                                                         ".so",
+                                                         ".ko",
+                                                         ".exe",
+                                                         ".dll",
+                                                         ".elf",
+                                                         ".jar",
+                                                         ".ps1",
+                                                         ".bat",
+                                                         ".bin"};
     const auto slash = activity.path_hint.rfind('/');
     const auto name = std::string_view(activity.path_hint).substr(slash + 1);
     const auto dot = name.rfind('.');
@@ -143,7 +155,8 @@ void Pipeline::process(scan::Pending& pending) {
         const auto sensor = parts_.monitor.sensor();
         auto folder = sensor ? sensor->open_object(activity.object)
                              : Result<UniqueFd>{fail(std::errc::no_such_device, "no sensor")};
-        const auto path = folder ? path_of(folder->get()) : fail(std::errc::no_such_file_or_directory, "");
+        const auto path =
+            folder ? path_of(folder->get()) : fail(std::errc::no_such_file_or_directory, "");
         if (path && sensor->is_watched(*path)) {
             parts_.walker.walk_folder(*path);
         } else {
@@ -267,11 +280,10 @@ void Pipeline::try_again(scan::Pending& pending, const std::string& path, const 
                                        verdict.reason,
                                        verdict.detail.empty() ? "" : ": ",
                                        verdict.detail),
-                .body = ScanBody{.phase = ScanPhase::Failed,
-                                 .file = FileFacts{.path = path,
-                                                   .sha256 = verdict.sha256,
-                                                   .size = verdict.size},
-                                 .reason = verdict.reason}};
+                .body = ScanBody{
+                    .phase = ScanPhase::Failed,
+                    .file = FileFacts{.path = path, .sha256 = verdict.sha256, .size = verdict.size},
+                    .reason = verdict.reason}};
     log::warning(event.message);
     journal::Change change;
     change.events.push_back(std::move(event));

@@ -21,9 +21,9 @@ namespace vigia::daemon {
 
 // An object opened for judging, or why not.
 struct Opened {
-    UniqueFd file = {};          // O_RDONLY on a regular file
-    std::string path = {};       // best known name: the hint where it still leads to the object
-    std::string skip = {};       // why it is left out: "vanished", "not-regular", …; empty: judge it
+    UniqueFd file = {};     // O_RDONLY on a regular file
+    std::string path = {};  // best known name: the hint where it still leads to the object
+    std::string skip = {};  // why it is left out: "vanished", "not-regular", …; empty: judge it
 };
 
 // From an activity of the sensor to what is done about it: coalescing queue, then lanes that open
@@ -43,13 +43,13 @@ public:
     };
 
     struct Counters {
-        std::uint64_t offered = 0;       // activities
-        std::uint64_t merged = 0;        // into an entry that was pending already
+        std::uint64_t offered = 0;  // activities
+        std::uint64_t merged = 0;   // into an entry that was pending already
         std::uint64_t judged = 0;
-        std::uint64_t deferred = 0;      // did not fit; the catch-up brings them back
-        std::uint64_t failed = 0;        // no verdict after all attempts
+        std::uint64_t deferred = 0;  // did not fit; the catch-up brings them back
+        std::uint64_t failed = 0;    // no verdict after all attempts
         std::uint64_t unscannable = 0;
-        std::map<std::string, std::uint64_t> skipped;   // by reason
+        std::map<std::string, std::uint64_t> skipped;  // by reason
         std::optional<WallTime> last_scan;
     };
 
@@ -97,8 +97,8 @@ private:
     std::atomic<std::uint64_t> deferred_ = 0;
     std::atomic<std::uint64_t> failed_ = 0;
     std::atomic<std::uint64_t> unscannable_ = 0;
-    std::atomic<std::int64_t> last_progress_ns_ = 0;   // boot time
-    mutable std::mutex mutex_;  // guards skipped_ and last_scan_
+    std::atomic<std::int64_t> last_progress_ns_ = 0;  // boot time
+    mutable std::mutex mutex_;                        // guards skipped_ and last_scan_
     std::map<std::string, std::uint64_t> skipped_;
     std::optional<WallTime> last_scan_;
     std::vector<std::jthread> lanes_;

@@ -26,7 +26,8 @@ PolicyStore::Reloaded PolicyStore::reload() {
     if (!text && text.error().code == std::errc::no_such_file_or_directory) {
         next = built_in();
     } else if (!text) {
-        result.problems.push_back({.file = file_.native(), .key = {}, .message = text.error().message()});
+        result.problems.push_back(
+            {.file = file_.native(), .key = {}, .message = text.error().message()});
     } else if (auto parsed = policy::parse(*text, file_.native())) {
         next = std::make_shared<const PolicyInForce>(*parsed, file_.native());
     } else {

@@ -18,7 +18,7 @@ namespace vigia::daemon {
 struct PolicyInForce {
     std::shared_ptr<const Policy> policy;
     policy::Exclusions exclusions;
-    std::string source;   // file, or "built-in default"
+    std::string source;  // file, or "built-in default"
 
     PolicyInForce(std::shared_ptr<const Policy> values, std::string from)
         : policy(std::move(values)), exclusions(policy), source(std::move(from)) {}
@@ -34,8 +34,8 @@ public:
 
     struct Reloaded {
         bool valid = false;
-        std::vector<policy::Problem> problems;   // all of them, when not valid
-        std::vector<std::string> differences;    // what changed, when valid
+        std::vector<policy::Problem> problems;  // all of them, when not valid
+        std::vector<std::string> differences;   // what changed, when valid
     };
 
     Reloaded reload();

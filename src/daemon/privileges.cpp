@@ -46,9 +46,8 @@ Result<std::vector<std::string>> bound_capabilities() {
         }
     }
     std::ranges::for_each(missing, [](std::string& name) {
-        std::ranges::transform(name, name.begin(), [](unsigned char c) {
-            return static_cast<char>(std::toupper(c));
-        });
+        std::ranges::transform(
+            name, name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     });
     ::capng_clear(CAPNG_SELECT_ALL);
     constexpr auto kTypes =

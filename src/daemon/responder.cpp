@@ -81,24 +81,22 @@ Uuid Responder::report_detection(const Judged& judged, const policy::Decision& d
     const bool canary = policy::plain_threat_name(verdict.threat) == policy::kCanaryThreat;
     const auto detection = Uuid::random();
     const bool reports = decision.action == policy::Action::Report;
-    Event event{
-        .correlation = detection,
-        .severity = canary ? Severity::Informational : Severity::Major,
-        .message = fmt::format("{} detected in {}", verdict.threat, printable(judged.path)),
-        .body = DetectionBody{.phase = decision.why.find("excluded") != std::string::npos
-                                           ? DetectionPhase::InExclusion
-                                           : DetectionPhase::Detected,
-                              .file = {.path = judged.path,
-                                       .sha256 = verdict.sha256,
-                                       .size = verdict.size},
-                              .threat = verdict.threat,
-                              .action = reports ? "audit" : "quarantine",
-                              .outcome = {},
-                              .quarantine_id = {},
-                              .exclusion = {},
-                              .pid = judged.pid,
-                              .program = {},
-                              .self_test = canary}};
+    Event event{.correlation = detection,
+                .severity = canary ? Severity::Informational : Severity::Major,
+                .message = fmt::format("{} detected in {}", verdict.threat, printable(judged.path)),
+                .body = DetectionBody{
+                    .phase = decision.why.find("excluded") != std::string::npos
+                                 ? DetectionPhase::InExclusion
+                                 : DetectionPhase::Detected,
+                    .file = {.path = judged.path, .sha256 = verdict.sha256, .size = verdict.size},
+                    .threat = verdict.threat,
+                    .action = reports ? "audit" : "quarantine",
+                    .outcome = {},
+                    .quarantine_id = {},
+                    .exclusion = {},
+                    .pid = judged.pid,
+                    .program = {},
+                    .self_test = canary}};
     if (!canary) {
         ++detections_;
         log::warning(event.message);
@@ -165,16 +163,15 @@ Result<> Responder::record(const QuarantineItem& item) {
             {.correlation = Uuid{item.detection_uid},
              .severity = Severity::Major,
              .message = fmt::format("{} quarantined from {}", item.threat, printable(item.path)),
-             .body = DetectionBody{.phase = DetectionPhase::Quarantined,
-                                   .file = {.path = item.path,
-                                            .sha256 = item.sha256,
-                                            .size = item.size},
-                                   .threat = item.threat,
-                                   .action = "quarantine",
-                                   .outcome = item.outcome,
-                                   .quarantine_id = item.id,
-                                   .names_removed = item.names_removed,
-                                   .names_left = item.names_left}});
+             .body = DetectionBody{
+                 .phase = DetectionPhase::Quarantined,
+                 .file = {.path = item.path, .sha256 = item.sha256, .size = item.size},
+                 .threat = item.threat,
+                 .action = "quarantine",
+                 .outcome = item.outcome,
+                 .quarantine_id = item.id,
+                 .names_removed = item.names_removed,
+                 .names_left = item.names_left}});
     }
     if (!parts_.reporter.commit(std::move(change))) {
         return fail(std::errc::io_error, "write the journal");
@@ -187,17 +184,17 @@ void Responder::report_unscannable(const Judged& judged) {
     if (verdict.source != VerdictSource::Engine && !judged.on_demand) {
         return;  // remembered, and told of when it was found out
     }
-    Event event{.severity = Severity::Minor,
-                .message = fmt::format("{} cannot be scanned: {}{}{}",
-                                       printable(judged.path),
-                                       verdict.reason,
-                                       verdict.detail.empty() ? "" : ": ",
-                                       verdict.detail),
-                .body = ScanBody{.phase = ScanPhase::Unscannable,
-                                 .file = FileFacts{.path = judged.path,
-                                                   .sha256 = verdict.sha256,
-                                                   .size = verdict.size},
-                                 .reason = verdict.reason}};
+    Event event{
+        .severity = Severity::Minor,
+        .message = fmt::format("{} cannot be scanned: {}{}{}",
+                               printable(judged.path),
+                               verdict.reason,
+                               verdict.detail.empty() ? "" : ": ",
+                               verdict.detail),
+        .body = ScanBody{
+            .phase = ScanPhase::Unscannable,
+            .file = FileFacts{.path = judged.path, .sha256 = verdict.sha256, .size = verdict.size},
+            .reason = verdict.reason}};
     log::warning(event.message);
     parts_.reporter.commit(one_event(std::move(event)));
 }

@@ -16,24 +16,24 @@ namespace vigia::daemon {
 // A verdict and the object it is about.
 struct Judged {
     const scan::Examination& examination;
-    int file = -1;               // O_RDONLY on the object
-    std::string path;            // best known name
+    int file = -1;     // O_RDONLY on the object
+    std::string path;  // best known name
     pid_t pid = 0;
-    bool removable = true;       // inside the watch: policy may put it away; else only reported
-    bool on_demand = false;      // asked for: reported even when it was reported before
+    bool removable = true;   // inside the watch: policy may put it away; else only reported
+    bool on_demand = false;  // asked for: reported even when it was reported before
 };
 
 enum class Handled : std::uint8_t {
-    Nothing,       // clean, or known and reported before
+    Nothing,  // clean, or known and reported before
     Reported,
     PutAway,
-    NotPutAway,    // wanted by policy, did not work; said
-    ScanAgain,     // the content changed meanwhile
+    NotPutAway,  // wanted by policy, did not work; said
+    ScanAgain,   // the content changed meanwhile
 };
 
 struct Answer {
     Handled handled = Handled::Nothing;
-    std::string action = {};     // for people: "quarantined", "reported (policy mode audit)", …
+    std::string action = {};  // for people: "quarantined", "reported (policy mode audit)", …
 };
 
 // From verdict to action (policy decides), with the events of each step. Detection first, then what

@@ -29,7 +29,7 @@ struct Canary {
     UniqueFd writer = {};
     UniqueFd reader = {};
     UniqueFd folder = {};
-    std::string name = {};   // empty: unnamed
+    std::string name = {};  // empty: unnamed
 
     Canary() = default;
     Canary(Canary&&) = default;

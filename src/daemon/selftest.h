@@ -21,7 +21,7 @@ class SelfTest {
 public:
     struct Parts {
         Trace& trace;
-        std::function<std::vector<std::string>()> places;   // a watched folder per file system
+        std::function<std::vector<std::string>()> places;  // a watched folder per file system
         std::function<WallTime()> now;
         std::chrono::milliseconds deadline{10'000};
     };

@@ -23,7 +23,7 @@ public:
     void start();
 
     struct State {
-        std::uint64_t delivered = 0;   // sequence
+        std::uint64_t delivered = 0;  // sequence
         std::uint64_t waiting = 0;
         std::string error;             // empty: fine
         std::uint64_t torn_bytes = 0;  // cut from the file at start
@@ -39,9 +39,9 @@ private:
 
     Reporter& reporter_;
     const sinks::JsonlSink::Options options_;
-    std::unique_ptr<sinks::JsonlSink> sink_;   // only the thread's
-    std::string epoch_;                        // only the thread's
-    mutable std::mutex mutex_;                 // guards position_, error_, torn_bytes_
+    std::unique_ptr<sinks::JsonlSink> sink_;  // only the thread's
+    std::string epoch_;                       // only the thread's
+    mutable std::mutex mutex_;                // guards position_, error_, torn_bytes_
     std::uint64_t position_ = 0;
     std::string error_;
     std::uint64_t torn_bytes_ = 0;

@@ -32,10 +32,8 @@ MonitorStatus files_monitor(const FileMonitor::State& state) {
         watched += place.state == "watched" || place.state == "local-changes-only" ? 1U : 0U;
         unwatched += place.state == "unwatched" ? 1U : 0U;
         descriptors = descriptors || place.backend == "fanotify-fd";
-        monitor.places.push_back({.path = place.path,
-                                  .type = place.type,
-                                  .state = place.state,
-                                  .detail = place.detail});
+        monitor.places.push_back(
+            {.path = place.path, .type = place.type, .state = place.state, .detail = place.detail});
     }
     monitor.backend = descriptors && watched == 1 ? "fanotify-fd" : "fanotify-fid";
     monitor.detail = fmt::format("file systems watched: {}", watched);

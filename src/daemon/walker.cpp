@@ -46,8 +46,7 @@ Result<FileActivity> as_activity(const scan::WalkEntry& entry) {
         activity.object = {.fs = TRY(host::file_system_of(file.get())),
                            .handle = std::move(*handle)};
     } else {
-        activity.file =
-            TRY(open_at(entry.folder, entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+        activity.file = TRY(open_at(entry.folder, entry.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     }
     return activity;
 }
@@ -156,19 +155,19 @@ std::uint64_t Walker::walk_one(const std::string& root,
                    path[folder.size()] == '/';
         });
     };
-    const scan::WalkOptions options{.enter =
-                                        [&](const std::string& folder) {
-                                            if (!hooks_.is_watched(folder)) {
-                                                return false;
-                                            }
-                                            constexpr std::size_t kMaxMoved = 1000;
-                                            if (moved.size() < kMaxMoved && since_ns > 0 &&
-                                                may_have_moved(folder, since_ns)) {
-                                                moved.insert(folder);
-                                            }
-                                            return true;
-                                        },
-                                    .stop = [&] { return stop.stop_requested(); }};
+    const scan::WalkOptions options{
+        .enter =
+            [&](const std::string& folder) {
+                if (!hooks_.is_watched(folder)) {
+                    return false;
+                }
+                constexpr std::size_t kMaxMoved = 1000;
+                if (moved.size() < kMaxMoved && since_ns > 0 && may_have_moved(folder, since_ns)) {
+                    moved.insert(folder);
+                }
+                return true;
+            },
+        .stop = [&] { return stop.stop_requested(); }};
     const auto on_file = [&](const scan::WalkEntry& entry) {
         if (entry.ctime_ns < since_ns && !below_moved(entry.path)) {
             return;
@@ -187,10 +186,8 @@ std::uint64_t Walker::walk_one(const std::string& root,
             hooks_.offer(std::move(*activity));
         }
     };
-    const auto walked =
-        scan::walk(root, options, on_file, [&](const scan::WalkProblem& /*problem*/) {
-            ++problems_;
-        });
+    const auto walked = scan::walk(
+        root, options, on_file, [&](const scan::WalkProblem& /*problem*/) { ++problems_; });
     if (!walked) {
         ++problems_;
     }

@@ -26,7 +26,7 @@ public:
         std::function<std::vector<std::string>()> watched_folders;
         std::function<bool(const std::string& path)> is_watched;
         std::function<void(FileActivity&&)> offer;
-        std::function<bool()> has_room;                 // in the queue; the walker waits for it
+        std::function<bool()> has_room;  // in the queue; the walker waits for it
         std::function<void(std::uint64_t found, WallTime since)> on_caught_up;
     };
 
@@ -45,17 +45,17 @@ public:
     void catch_up(WallTime since);
 
     struct State {
-        bool catching_up = false;          // wanted or under way
-        std::uint64_t recovered = 0;       // files found by catch-ups
+        bool catching_up = false;     // wanted or under way
+        std::uint64_t recovered = 0;  // files found by catch-ups
         std::uint64_t folders_walked = 0;
-        std::uint64_t problems = 0;        // folders that could not be read
+        std::uint64_t problems = 0;  // folders that could not be read
     };
 
     [[nodiscard]] State state() const;
 
 private:
     struct Job {
-        std::optional<std::string> folder;   // nothing: catch-up
+        std::optional<std::string> folder;  // nothing: catch-up
         WallTime since{};
     };
 

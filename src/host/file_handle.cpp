@@ -24,6 +24,7 @@ Result<FileHandle> handle_at(int folder, const char* name) {
     struct Buffer {
         alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> bytes{};
     } buffer;
+
     auto* handle = reinterpret_cast<file_handle*>(buffer.bytes.data());
     handle->handle_bytes = MAX_HANDLE_SZ;
     int mount = 0;

@@ -35,15 +35,15 @@ struct DetectionBody {
     DetectionPhase phase = DetectionPhase::Detected;
     FileFacts file;
     std::string threat;
-    std::string action = {};         // what policy decided: "audit", "quarantine", …
-    std::string outcome = {};        // stable word: "quarantined", "changed-meanwhile", …
+    std::string action = {};   // what policy decided: "audit", "quarantine", …
+    std::string outcome = {};  // stable word: "quarantined", "changed-meanwhile", …
     std::string quarantine_id = {};
     std::vector<std::string> names_removed = {};
-    std::vector<std::string> names_left = {};   // outside the watch or excluded (hard-parts 18)
-    std::string exclusion = {};      // set and rule, when in an exclusion
+    std::vector<std::string> names_left = {};  // outside the watch or excluded (hard-parts 18)
+    std::string exclusion = {};                // set and rule, when in an exclusion
     int pid = 0;
     std::string program = {};
-    bool self_test = false;          // a canary of ours
+    bool self_test = false;  // a canary of ours
 };
 
 enum class ScanPhase : std::uint8_t { Started, Completed, Failed, Unscannable };
@@ -56,7 +56,7 @@ struct ScanBody {
     std::uint64_t bytes = 0;
     std::uint64_t detections = 0;
     std::uint64_t errors = 0;
-    std::optional<FileFacts> file = {};   // Unscannable, Failed
+    std::optional<FileFacts> file = {};  // Unscannable, Failed
     std::string reason = {};
 };
 
@@ -85,15 +85,16 @@ struct ServiceBody {
     std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
-// A range of the journal that had to be given up (hard-parts 14). `first` and `last` are 0 where the
-// events never had a number; an empty `per_class` means that nobody can say how many there were.
+// A range of the journal that had to be given up (hard-parts 14). `first` and `last` are 0 where
+// the events never had a number; an empty `per_class` means that nobody can say how many there
+// were.
 struct EventsDroppedBody {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
     std::vector<std::pair<std::string, std::uint64_t>> per_class = {};  // {"2004", count}
-    std::string reason = {};             // stable word, see docs/EVENTS.md
-    std::uint64_t undelivered = 0;       // of them, those that a sink had not acknowledged
-    std::string epoch = {};              // of the range, where it is not the journal's own
+    std::string reason = {};        // stable word, see docs/EVENTS.md
+    std::uint64_t undelivered = 0;  // of them, those that a sink had not acknowledged
+    std::string epoch = {};         // of the range, where it is not the journal's own
 };
 
 using EventBody = std::variant<DetectionBody, ScanBody, ServiceBody, EventsDroppedBody>;
@@ -104,7 +105,7 @@ struct Event {
     std::optional<Uuid> correlation = {};  // detection or episode that it belongs to
     Severity severity = Severity::Informational;
     WallTime time{};
-    std::string message;                   // one printable English sentence
+    std::string message;  // one printable English sentence
     EventBody body;
 };
 
@@ -113,10 +114,10 @@ struct StoredEvent {
     std::uint64_t sequence = 0;  // from 1, without gaps within `epoch`
     std::string epoch;           // UUID of the journal
     std::string uid;
-    int class_uid = 0;           // OCSF
+    int class_uid = 0;  // OCSF
     Severity severity = Severity::Informational;
     WallTime time{};
-    std::string json;            // one line, no newline at its end
+    std::string json;  // one line, no newline at its end
 };
 
 }  // namespace vigia

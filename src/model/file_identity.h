@@ -9,8 +9,8 @@
 
 namespace vigia {
 
-// statfs f_fsid: the two words of the kernel's identifier of a mounted file system. Derived from the
-// UUID on ext4, xfs and btrfs; random per mount on tmpfs.
+// statfs f_fsid: the two words of the kernel's identifier of a mounted file system. Derived from
+// the UUID on ext4, xfs and btrfs; random per mount on tmpfs.
 struct FileSystemId {
     std::uint32_t word0 = 0;
     std::uint32_t word1 = 0;

@@ -22,7 +22,7 @@ enum class MemfdExecute : std::uint8_t { Audit, Kill };
 
 struct ProcessExclusion {
     std::string path;
-    std::string user = {};   // empty: any
+    std::string user = {};  // empty: any
     bool children = false;
 };
 
@@ -38,16 +38,16 @@ struct ExclusionSet {
 };
 
 struct DefinitionSource {
-    std::string kind;                        // "clamav", "folder", "https"
-    std::vector<std::string> mirrors = {};   // clamav
-    std::string path = {};                   // folder
-    std::string url = {};                    // https
+    std::string kind;                       // "clamav", "folder", "https"
+    std::vector<std::string> mirrors = {};  // clamav
+    std::string path = {};                  // folder
+    std::string url = {};                   // https
 };
 
 struct SinkConfig {
-    std::string kind;                // "jsonl", "journald", "syslog", "otlp", "nats"
-    std::string path = {};           // jsonl
-    std::string address = {};        // network sinks
+    std::string kind;          // "jsonl", "journald", "syslog", "otlp", "nats"
+    std::string path = {};     // jsonl
+    std::string address = {};  // network sinks
     std::uint64_t rotate_bytes = std::uint64_t{100} * 1024 * 1024;
     unsigned keep = 5;
 };
@@ -65,8 +65,8 @@ struct FaultOverride {
     std::optional<std::chrono::milliseconds> clear_after = {};
 };
 
-// A validated policy. Immutable once built; shared as std::shared_ptr<const Policy> and swapped whole.
-// Defaults are those of a policy file that says nothing (docs/POLICY.md).
+// A validated policy. Immutable once built; shared as std::shared_ptr<const Policy> and swapped
+// whole. Defaults are those of a policy file that says nothing (docs/POLICY.md).
 struct Policy {
     std::string name = "Default";
     std::uint64_t serial = 0;
@@ -110,10 +110,10 @@ struct Policy {
     } definitions;
 
     struct Scan {
-        std::optional<unsigned> workers = {};                     // nothing: "auto"
-        std::chrono::milliseconds file_timeout{120'000};          // then the worker is killed
+        std::optional<unsigned> workers = {};             // nothing: "auto"
+        std::chrono::milliseconds file_timeout{120'000};  // then the worker is killed
         std::vector<ScanSchedule> schedule = {};
-        unsigned cpu_budget_percent = 25;                         // of the machine
+        unsigned cpu_budget_percent = 25;  // of the machine
         std::chrono::milliseconds selftest_every = std::chrono::minutes{5};
     } scan;
 

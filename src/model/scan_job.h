@@ -14,19 +14,19 @@ namespace vigia {
 // An on-demand scan as `vigia scan` and /v1/scans show it.
 struct ScanJob {
     std::string id;
-    std::string state = "running";   // running, paused, completed, cancelled, failed
+    std::string state = "running";  // running, paused, completed, cancelled, failed
     std::vector<std::string> targets;
     WallTime started{};
     std::optional<WallTime> ended = {};
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t found = 0;         // files met so far by the walk: files / found is the progress
+    std::uint64_t found = 0;  // files met so far by the walk: files / found is the progress
     bool walk_done = false;
 
     struct Detection {
         std::string path;
         std::string threat;
-        std::string action;          // "quarantined", "reported", "failed: …"
+        std::string action;  // "quarantined", "reported", "failed: …"
         std::optional<Sha256> sha256 = {};
     };
 
@@ -35,7 +35,7 @@ struct ScanJob {
         std::string reason;
     };
 
-    std::vector<Detection> detections = {};     // at most 10,000 kept; the counters go on
+    std::vector<Detection> detections = {};  // at most 10,000 kept; the counters go on
     std::vector<Problem> errors = {};
     std::vector<Problem> unscannable = {};
     std::uint64_t detections_total = 0;

@@ -13,25 +13,28 @@
 namespace vigia {
 
 struct MonitorStatus {
-    std::string name;      // files, exec, processes, network
+    std::string name;  // files, exec, processes, network
     bool wanted = false;
-    std::string state = {};     // ok, partial, failed, off, unknown
-    std::string backend = {};   // fanotify-fid, fanotify-fd, ebpf-btf, ebpf-derived, proc; empty: none
-    std::string detail = {};    // one sentence for people
+    std::string state = {};  // ok, partial, failed, off, unknown
+    std::string backend =
+        {};  // fanotify-fid, fanotify-fd, ebpf-btf, ebpf-derived, proc; empty: none
+    std::string detail = {};  // one sentence for people
+
     struct Place {
         std::string path;
-        std::string type;    // file system
-        std::string state;   // watched, local-changes-only, not-applicable, unwatched
+        std::string type;   // file system
+        std::string state;  // watched, local-changes-only, not-applicable, unwatched
         std::string detail = {};
     };
-    std::vector<Place> places = {};   // files: each mount below a watched folder
+
+    std::vector<Place> places = {};  // files: each mount below a watched folder
 };
 
 struct ScanServiceStatus {
-    std::string state = "starting";   // starting, ready, failed, off
+    std::string state = "starting";  // starting, ready, failed, off
     std::string detail;
-    std::string user;                 // effective user of the workers
-    unsigned workers = 0;             // ready
+    std::string user;      // effective user of the workers
+    unsigned workers = 0;  // ready
     std::uint64_t pending = 0;
     std::uint64_t deferred = 0;
     std::uint64_t files_scanned = 0;  // verdicts given
@@ -40,39 +43,41 @@ struct ScanServiceStatus {
     std::uint64_t failed = 0;
     std::uint64_t identity_hits = 0;
     std::uint64_t content_hits = 0;
-    std::uint64_t workers_lost = 0;   // abnormal ends
+    std::uint64_t workers_lost = 0;  // abnormal ends
     std::optional<WallTime> last_scan;
 };
 
 struct DefinitionsStatus {
-    std::string generation;             // stable word for this set of files: hex digest prefix
-    std::optional<WallTime> built;      // of the newest signed part; nothing: unknown
+    std::string generation;         // stable word for this set of files: hex digest prefix
+    std::optional<WallTime> built;  // of the newest signed part; nothing: unknown
     std::uint64_t signatures = 0;
     std::optional<std::uint64_t> age_seconds;
+
     struct Source {
         std::string kind;
         std::string path;
         std::uint64_t files = 0;
         std::string detail = {};
     };
+
     std::vector<Source> sources = {};
 };
 
 // hard-parts 7. `exact` false: the kernel merges, and an overflow has no count.
 struct Accounting {
-    std::string cls;                    // file, exec, fork, exit, connect, accept, close, udp
+    std::string cls;  // file, exec, fork, exit, connect, accept, close, udp
     bool exact = false;
     std::uint64_t offered = 0;
     std::uint64_t delivered = 0;
-    std::map<std::string, std::uint64_t> filtered = {};   // reason → count
+    std::map<std::string, std::uint64_t> filtered = {};  // reason → count
     std::uint64_t deferred = 0;
-    std::optional<std::uint64_t> lost = 0;   // nothing: unknown (an overflow)
+    std::optional<std::uint64_t> lost = 0;  // nothing: unknown (an overflow)
     std::uint64_t overflows = 0;
     std::uint64_t recovered = 0;
 };
 
 struct SelfTestStage {
-    std::string name;      // write, event, queue, verdict, journal
+    std::string name;  // write, event, queue, verdict, journal
     bool ok = false;
     double milliseconds = 0;
     std::string detail = {};
@@ -81,20 +86,20 @@ struct SelfTestStage {
 struct SelfTestReport {
     bool ok = false;
     WallTime at{};
-    std::string place = {};   // the file system it ran on
+    std::string place = {};  // the file system it ran on
     std::vector<SelfTestStage> stages = {};
 };
 
 struct Status {
-    std::string state = "starting";   // protected, degraded, unprotected, unknown, starting
+    std::string state = "starting";  // protected, degraded, unprotected, unknown, starting
     std::string state_reason = {};
     WallTime since{};
-    std::string mode = "full";        // full, reduced, critical-only
+    std::string mode = "full";  // full, reduced, critical-only
     std::string policy_name;
     std::uint64_t policy_serial = 0;
     bool policy_valid = true;
-    std::string policy_source;        // file, or "built-in default"
-    std::string policy_errors = {};   // of the file refused, when not valid
+    std::string policy_source;       // file, or "built-in default"
+    std::string policy_errors = {};  // of the file refused, when not valid
     std::vector<MonitorStatus> monitors;
     ScanServiceStatus scan;
     DefinitionsStatus definitions;

@@ -13,11 +13,18 @@ namespace vigia {
 enum class VerdictKind : std::uint8_t {
     Clean,
     Infected,
-    Unscannable,  // this content cannot be judged: kills workers, too large, encrypted beyond policy
+    Unscannable,  // this content cannot be judged: kills workers, too large, encrypted beyond
+                  // policy
     Failed,       // not judged this time: could not be read, service not ready, out of time
 };
 
-enum class VerdictSource : std::uint8_t { Engine, IdentityCache, ContentCache, AllowList, BlockList };
+enum class VerdictSource : std::uint8_t {
+    Engine,
+    IdentityCache,
+    ContentCache,
+    AllowList,
+    BlockList
+};
 
 struct Verdict {
     VerdictKind kind = VerdictKind::Failed;
@@ -26,9 +33,9 @@ struct Verdict {
     std::string reason = {};  // short stable word (`kills-workers`, `timeout`, `too-large`,
                               // `read-error`, `service-not-ready`, …); when Unscannable or Failed
     std::string detail = {};  // for people
-    bool limit_hit = false;   // the engine stopped early (size, recursion): clean "as far as looked"
+    bool limit_hit = false;  // the engine stopped early (size, recursion): clean "as far as looked"
     std::optional<Sha256> sha256 = {};
-    std::uint64_t size = 0;   // bytes of the content judged
+    std::uint64_t size = 0;  // bytes of the content judged
 };
 
 [[nodiscard]] constexpr const char* to_string(VerdictKind kind) noexcept {

@@ -83,7 +83,7 @@ Result<std::string> read_header_text(int fd) {
 }
 
 // The next chunk, decrypted into the front of `buffer`.
-Result<Piece> read_piece(int fd, Cipher& cipher, std::span<std::byte> buffer) {
+Result<Piece> decrypt_piece(int fd, Cipher& cipher, std::span<std::byte> buffer) {
     const auto head = TRY(read_number(fd));
     const std::size_t size = head & ~kZeros;
     if (size == 0 || size > buffer.size()) {
@@ -98,6 +98,12 @@ Result<Piece> read_piece(int fd, Cipher& cipher, std::span<std::byte> buffer) {
     TRY(read_exactly(fd, bytes));
     TRY(cipher.apply(bytes));
     return Piece{.bytes = bytes};
+}
+
+Result<Piece> read_piece(int fd, Cipher& cipher, Digest& digest, std::span<std::byte> buffer) {
+    const auto piece = TRY(decrypt_piece(fd, cipher, buffer));
+    TRY(digest.update(piece.bytes));
+    return piece;
 }
 
 }  // namespace
@@ -142,8 +148,7 @@ Result<> read_content(int fd, const VaultHeader& header, const PieceSink& sink) 
     std::vector<std::byte> buffer(kVaultChunk);
     for (std::uint64_t left = header.item.size; left > 0;) {
         const auto limit = std::min<std::uint64_t>(buffer.size(), left);
-        const auto piece = TRY(read_piece(fd, cipher, std::span(buffer).first(limit)));
-        TRY(digest.update(piece.bytes));
+        const auto piece = TRY(read_piece(fd, cipher, digest, std::span(buffer).first(limit)));
         TRY(sink(piece));
         left -= piece.bytes.size();
     }

@@ -11,8 +11,8 @@
 
 namespace vigia::scan {
 
-// The daemon's side of vigia-hash: a sandboxed child that only hashes (hard-parts 5). Restarted when
-// it dies or is late. Thread-safe; callers are served in turn by `children` children.
+// The daemon's side of vigia-hash: a sandboxed child that only hashes (hard-parts 5). Restarted
+// when it dies or is late. Thread-safe; callers are served in turn by `children` children.
 class HashService {
 public:
     [[nodiscard]] static Result<std::unique_ptr<HashService>> start(std::filesystem::path program,
@@ -21,7 +21,7 @@ public:
 
     struct Digest {
         Sha256 sha256;
-        std::uint64_t size = 0;   // bytes hashed, from offset 0 to the end
+        std::uint64_t size = 0;  // bytes hashed, from offset 0 to the end
     };
 
     // Reads with pread; the descriptor's position is left alone.

@@ -21,76 +21,77 @@ namespace vigia::scan {
 // The daemon's side of vigia-scand: starts the zygote, keeps `workers` workers ready, hands them
 // files as descriptors, kills what is late, replaces what dies, retries once what was in flight.
 // Everything a child says is checked against the message tables of wire/scan_protocol.h.
-// Thread-safe; one private thread supervises the children. Destruction ends all children within 1 s.
+// Thread-safe; one private thread supervises the children. Destruction ends all children within 1
+// s.
 class ScanService {
 public:
     struct Options {
-        std::filesystem::path program;             // vigia-scand
-        unsigned workers = 2;                      // 1 … 16
+        std::filesystem::path program;  // vigia-scand
+        unsigned workers = 2;           // 1 … 16
         std::string user = "vigia-scan";
         std::chrono::milliseconds load_timeout{300'000};
-        std::chrono::milliseconds retry_backoff{500};   // doubled at each failed start, to 60 s
-        std::uint64_t worker_memory = std::uint64_t{1} << 30U;     // beyond the engine, bytes
-        std::uint64_t temporary_space = std::uint64_t{512} << 20U; // private tmpfs, bytes
-        unsigned recycle_after = 2000;             // files per worker (hard-parts 5)
+        std::chrono::milliseconds retry_backoff{500};  // doubled at each failed start, to 60 s
+        std::uint64_t worker_memory = std::uint64_t{1} << 30U;      // beyond the engine, bytes
+        std::uint64_t temporary_space = std::uint64_t{512} << 20U;  // private tmpfs, bytes
+        unsigned recycle_after = 2000;  // files per worker (hard-parts 5)
     };
 
     // One folder of definition files, opened by the daemon; the service reads nothing else.
     struct DefinitionSet {
-        std::string generation;                    // names it, see DefinitionsStatus
-        std::vector<UniqueFd> folders;             // O_DIRECTORY; at most 4
+        std::string generation;         // names it, see DefinitionsStatus
+        std::vector<UniqueFd> folders;  // O_DIRECTORY; at most 4
     };
 
     struct Engine {
         std::string generation;
         std::uint64_t signatures = 0;
-        std::optional<std::int64_t> built_unix;    // newest CVD in it; seconds
-        std::string version;                       // libclamav's
+        std::optional<std::int64_t> built_unix;  // newest CVD in it; seconds
+        std::string version;                     // libclamav's
     };
 
     // An abnormal end of a worker or of the zygote; told by the supervisor thread, must not block.
     struct Loss {
         bool zygote = false;
         pid_t pid = 0;
-        std::string how;                           // "signal 11 (Segmentation fault)", "deadline", …
-        std::optional<Sha256> content;             // in flight
-        std::string path;                          // in flight, a hint
+        std::string how;                // "signal 11 (Segmentation fault)", "deadline", …
+        std::optional<Sha256> content;  // in flight
+        std::string path;               // in flight, a hint
         std::uint64_t size = 0;
     };
 
     struct LoadFailure {
-        std::string cause;    // definitions-rejected, no-definitions, out-of-memory, sandbox-failed,
-                              // exec-failed, start-timeout (faults.md, 7)
+        std::string cause;  // definitions-rejected, no-definitions, out-of-memory, sandbox-failed,
+                            // exec-failed, start-timeout (faults.md, 7)
         std::string file;
         std::string message;  // libclamav's own words where it has any
     };
 
     struct Observer {
         std::function<void(const Loss&)> on_loss;
-        std::function<void(const Engine&)> on_ready;           // a set is loaded and in use
-        std::function<void(const LoadFailure&)> on_load_failed; // the set before it stays in use
+        std::function<void(const Engine&)> on_ready;             // a set is loaded and in use
+        std::function<void(const LoadFailure&)> on_load_failed;  // the set before it stays in use
     };
 
     struct State {
-        std::string state;               // starting, ready, failed, stopped
+        std::string state;  // starting, ready, failed, stopped
         std::string detail;
-        std::string user;                // effective user of the workers, read from /proc
+        std::string user;  // effective user of the workers, read from /proc
         unsigned workers_ready = 0;
         pid_t zygote = 0;
         std::vector<pid_t> workers;
         std::uint64_t workers_lost = 0;
         std::optional<Engine> engine;
-        std::string sandbox;             // what holds the workers, e.g. "seccomp, landlock, namespaces"
+        std::string sandbox;  // what holds the workers, e.g. "seccomp, landlock, namespaces"
     };
 
     struct Request {
-        int file = -1;                   // readable; positions are not used (pread)
+        int file = -1;  // readable; positions are not used (pread)
         std::uint64_t size = 0;
         std::optional<Sha256> content = {};  // for poison evidence
         std::string path_hint = {};
-        std::chrono::milliseconds timeout{120'000};   // per attempt, then the worker is killed
-        std::chrono::milliseconds queue_timeout{600'000}; // waiting for a worker, then Failed
-        bool urgent = false;             // ahead of those that are not
+        std::chrono::milliseconds timeout{120'000};        // per attempt, then the worker is killed
+        std::chrono::milliseconds queue_timeout{600'000};  // waiting for a worker, then Failed
+        bool urgent = false;                               // ahead of those that are not
         bool archives = true;
     };
 
@@ -101,8 +102,8 @@ public:
     // Asynchronous: a new zygote loads the set beside the old one and then takes over (observer).
     virtual void load(DefinitionSet set) = 0;
 
-    // Blocks the caller until there is a verdict; never for longer than the timeouts (twice `timeout`
-    // for the retry). Content that killed two workers is Unscannable `kills-workers`.
+    // Blocks the caller until there is a verdict; never for longer than the timeouts (twice
+    // `timeout` for the retry). Content that killed two workers is Unscannable `kills-workers`.
     [[nodiscard]] virtual Verdict scan(const Request& request) = 0;
 
     virtual void set_workers(unsigned count) = 0;

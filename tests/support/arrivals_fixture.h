@@ -14,8 +14,8 @@ namespace vigia::test {
 
 inline constexpr std::string_view kContent = "content of some length";
 
-// A watched folder, one of our own in it, and an unwatched one, on a file system of the kind that is
-// the parameter.
+// A watched folder, one of our own in it, and an unwatched one, on a file system of the kind that
+// is the parameter.
 class Arrivals : public SensorFixture, public ::testing::WithParamInterface<std::string> {
 protected:
     void SetUp() override {

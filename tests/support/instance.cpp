@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "support/instance.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <charconv>
 #include <csignal>
@@ -23,10 +23,11 @@ void Instance::write_policy() const {
     for (const auto& folder : options_.watch) {
         folders += fmt::format("{}\"{}\"", folders.empty() ? "" : ", ", folder);
     }
-    write_policy(fmt::format("[policy]\nname = \"Test\"\nserial = 1\n\n[files]\nwatch = [{}]\n{}\n{}\n",
-                             folders,
-                             options_.more_files,
-                             options_.more));
+    write_policy(
+        fmt::format("[policy]\nname = \"Test\"\nserial = 1\n\n[files]\nwatch = [{}]\n{}\n{}\n",
+                    folders,
+                    options_.more_files,
+                    options_.more));
 }
 
 void Instance::write_policy(const std::string& text) const {
@@ -34,13 +35,12 @@ void Instance::write_policy(const std::string& text) const {
 }
 
 testing::AssertionResult Instance::start(bool wait) {
-    const auto log = open_at(AT_FDCWD,
-                             (options_.prefix / "daemon.err").c_str(),
-                             O_WRONLY | O_CREAT | O_APPEND,
-                             0644);
-    auto started = Subprocess::start({.program = dev_program("vigiad"),
-                                      .arguments = {"--prefix", options_.prefix.native(), "--foreground"},
-                                      .descriptors = {{log->get(), 2}}});
+    const auto log = open_at(
+        AT_FDCWD, (options_.prefix / "daemon.err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    auto started =
+        Subprocess::start({.program = dev_program("vigiad"),
+                           .arguments = {"--prefix", options_.prefix.native(), "--foreground"},
+                           .descriptors = {{log->get(), 2}}});
     if (!started) {
         return testing::AssertionFailure() << started.error().message();
     }
@@ -60,10 +60,9 @@ testing::AssertionResult Instance::start(bool wait) {
                status["selftest"].is_object() && status["selftest"].value("ok", false);
     });
     if (!up || daemon_->wait(std::chrono::milliseconds{0})) {
-        return testing::AssertionFailure()
-               << "the daemon did not come up:\n"
-               << last << "\n"
-               << read_text(options_.prefix / "daemon.err");
+        return testing::AssertionFailure() << "the daemon did not come up:\n"
+                                           << last << "\n"
+                                           << read_text(options_.prefix / "daemon.err");
     }
     return testing::AssertionSuccess();
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <filesystem>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
+
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +20,8 @@ public:
     struct Options {
         std::filesystem::path prefix;
         std::vector<std::string> watch;
-        std::string more_files = {};     // lines of [files]
-        std::string more = {};           // further sections of the policy
+        std::string more_files = {};  // lines of [files]
+        std::string more = {};        // further sections of the policy
     };
 
     explicit Instance(Options options);
@@ -34,8 +34,9 @@ public:
     [[nodiscard]] std::optional<int> wait(std::chrono::milliseconds timeout);
 
     [[nodiscard]] Output cli(std::vector<std::string> arguments) const;
-    [[nodiscard]] nlohmann::json json(std::vector<std::string> arguments) const;   // --json added
+    [[nodiscard]] nlohmann::json json(std::vector<std::string> arguments) const;  // --json added
     [[nodiscard]] std::vector<nlohmann::json> events(const std::string& cls = "") const;
+
     [[nodiscard]] nlohmann::json status() const { return json({"status"}); }
 
     // Nothing pending, no catch-up under way.

@@ -14,10 +14,10 @@
 namespace vigia::test {
 
 inline void mount_or_fail(const std::string& source,
-                   const std::filesystem::path& point,
-                   const char* type,
-                   unsigned long flags,
-                   const std::string& options) {
+                          const std::filesystem::path& point,
+                          const char* type,
+                          unsigned long flags,
+                          const std::string& options) {
     ASSERT_EQ(::mount(source.c_str(), point.c_str(), type, flags, options.c_str()), 0)
         << point << ": " << std::system_category().message(errno);
 }

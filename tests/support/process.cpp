@@ -41,9 +41,8 @@ Output run(const std::filesystem::path& program,
     UniqueFd out_writer{out[1]};
     const UniqueFd err_reader{err[0]};
     UniqueFd err_writer{err[1]};
-    auto child = Subprocess::start({.program = program,
-                                    .arguments = arguments,
-                                    .descriptors = {{out[1], 1}, {err[1], 2}}});
+    auto child = Subprocess::start(
+        {.program = program, .arguments = arguments, .descriptors = {{out[1], 1}, {err[1], 2}}});
     out_writer.reset();
     err_writer.reset();
     Output output;
@@ -57,7 +56,8 @@ Output run(const std::filesystem::path& program,
     while (waits[0].fd >= 0 || waits[1].fd >= 0) {
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(deadline - BootClock::now());
-        if (left.count() <= 0 || ::poll(waits.data(), waits.size(), static_cast<int>(left.count())) <= 0) {
+        if (left.count() <= 0 ||
+            ::poll(waits.data(), waits.size(), static_cast<int>(left.count())) <= 0) {
             child->kill(SIGKILL);
             return output;
         }

@@ -10,7 +10,7 @@
 namespace vigia::test {
 
 struct Output {
-    int exit = -1;        // exit status; 128 + signal; -1: not started or out of time
+    int exit = -1;  // exit status; 128 + signal; -1: not started or out of time
     std::string out = {};
     std::string err = {};
 };

@@ -76,13 +76,8 @@ TEST_F(ControlApi, CurlAndTheCommandLineSayTheSame) {
 
 TEST_F(ControlApi, TheReadOnlySocketRefusesChanges) {
     for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
-        const auto output = curl({"-X",
-                                  method,
-                                  "-o",
-                                  "/dev/null",
-                                  "-w",
-                                  "%{http_code}",
-                                  "http://vigia/v1/selftest"});
+        const auto output = curl(
+            {"-X", method, "-o", "/dev/null", "-w", "%{http_code}", "http://vigia/v1/selftest"});
         EXPECT_EQ(output.out, "403") << method;
     }
     struct stat info{};
@@ -107,7 +102,8 @@ TEST_F(ControlApi, GarbageAndHugeInputDelayNothing) {
     for (int i = 0; i < kClients; ++i) {
         clients.push_back(connect_to(socket("status.sock")));
         const std::string garbage(4096, static_cast<char>(i * 37));
-        (void)::send(clients.back().get(), garbage.data(), garbage.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)::send(
+            clients.back().get(), garbage.data(), garbage.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     expect_quick_status("garbage");
     const auto huge = curl({"-X",
@@ -166,7 +162,8 @@ TEST_F(ControlApi, OthersSeeTheStateButNoPathsAndNoEvents) {
 
 TEST_F(ControlApi, WrongRequestsGetAnAnswerThatSaysWhatIsWrong) {
     const auto body = [&](std::vector<std::string> arguments) {
-        return nlohmann::json::parse(curl(std::move(arguments), "control.sock").out, nullptr, false);
+        return nlohmann::json::parse(
+            curl(std::move(arguments), "control.sock").out, nullptr, false);
     };
     EXPECT_EQ(body({"http://vigia/v1/nothing"})["error"]["code"], "not-found");
     EXPECT_EQ(body({"-d", "{}", "http://vigia/v1/scans"})["error"]["code"], "bad-request");
@@ -185,13 +182,13 @@ TEST_F(ControlApi, TheCommandLineTellsUnreachableFromNotPermitted) {
 
 TEST_F(ControlApi, EventsCanBeFollowed) {
     const auto path = instance_->path("followed");
-    const auto follower =
-        Subprocess::start({.program = "/bin/sh",
-                           .arguments = {"-c",
-                                         fmt::format("exec '{}' --prefix '{}' --json events --follow > '{}'",
-                                                     dev_program("vigia").native(),
-                                                     instance_->path("").native(),
-                                                     path.native())}});
+    const auto follower = Subprocess::start(
+        {.program = "/bin/sh",
+         .arguments = {"-c",
+                       fmt::format("exec '{}' --prefix '{}' --json events --follow > '{}'",
+                                   dev_program("vigia").native(),
+                                   instance_->path("").native(),
+                                   path.native())}});
     ASSERT_TRUE(follower.has_value());
     ASSERT_TRUE(eventually([&] { return !read_text(path).empty(); }));
     (void)instance_->json({"scan", watched_.native()});

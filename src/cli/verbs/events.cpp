@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <sys/types.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "cli/verbs.h"

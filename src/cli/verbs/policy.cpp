@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -59,16 +58,13 @@ Exit check(const Context& context, const std::string& file) {
     if (context.json) {
         fmt::print("{}\n", json{{"valid", true}, {"problems", json::array()}}.dump());
     } else {
-        fmt::print("{}: {}\n",
-                   printable(file),
-                   context.say({"no problem found", "sin problemas"}));
+        fmt::print("{}: {}\n", printable(file), context.say({"no problem found", "sin problemas"}));
     }
     return Exit::Fine;
 }
 
 Exit show(const Context& context) {
-    const auto reply =
-        context.client().get(context.json ? "/v1/policy" : "/v1/policy?format=toml");
+    const auto reply = context.client().get(context.json ? "/v1/policy" : "/v1/policy?format=toml");
     if (!reply) {
         return report_error(context, reply.error());
     }

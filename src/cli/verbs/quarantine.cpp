@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -102,9 +101,8 @@ void add_quarantine(CLI::App& app, Action& action) {
     });
     auto* show_verb = verb->add_subcommand("show", "one item with all that is kept of it");
     show_verb->add_option("ID", *id, "from quarantine list")->required();
-    show_verb->callback([&action, id] {
-        action = [id](const Context& context) { return show(context, *id); };
-    });
+    show_verb->callback(
+        [&action, id] { action = [id](const Context& context) { return show(context, *id); }; });
     auto* restore_verb =
         verb->add_subcommand("restore", "bring it back: content, owner, mode, times, attributes");
     restore_verb->add_option("ID", *id, "from quarantine list")->required();
@@ -114,9 +112,8 @@ void add_quarantine(CLI::App& app, Action& action) {
     });
     auto* delete_verb = verb->add_subcommand("delete", "destroy it for good");
     delete_verb->add_option("ID", *id, "from quarantine list")->required();
-    delete_verb->callback([&action, id] {
-        action = [id](const Context& context) { return erase(context, *id); };
-    });
+    delete_verb->callback(
+        [&action, id] { action = [id](const Context& context) { return erase(context, *id); }; });
 }
 
 }  // namespace vigia::cli

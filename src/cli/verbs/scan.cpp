@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include <chrono>
 #include <csignal>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/text.h"
@@ -23,7 +23,8 @@ struct Asked {
     std::string cancel;
 };
 
-volatile std::sig_atomic_t interrupted = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): a signal handler reaches nothing else
+volatile std::sig_atomic_t interrupted = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables):
+                                             // a signal handler reaches nothing else
 
 json paths_json(const std::vector<std::string>& paths) {
     json list = json::array();
@@ -175,8 +176,7 @@ Exit list(const Context& context) {
 
 Exit control(const Context& context, const std::string& id, const char* verb) {
     constexpr long kOk = 200;
-    const auto reply =
-        context.client().post("/v1/scans/" + url_encode(id) + "/" + verb, "");
+    const auto reply = context.client().post("/v1/scans/" + url_encode(id) + "/" + verb, "");
     if (!reply) {
         return report_error(context, reply.error());
     }

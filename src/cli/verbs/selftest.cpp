@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/verbs.h"
@@ -36,19 +35,21 @@ Exit run_self_test(const Context& context) {
                    stage.value("milliseconds", 0.0),
                    printable_member(stage, "detail"));
     }
-    fmt::print("{}\n",
-               ok ? paint(context,
-                          Tone::Good,
-                          context.say({"self-test passed: a canary was detected end to end",
-                                       "autoprueba superada: se detectó un canario de principio a fin"}))
-                  : paint(context, Tone::Bad, context.say({"self-test failed", "autoprueba fallida"})));
+    fmt::print(
+        "{}\n",
+        ok ? paint(context,
+                   Tone::Good,
+                   context.say({"self-test passed: a canary was detected end to end",
+                                "autoprueba superada: se detectó un canario de principio a fin"}))
+           : paint(context, Tone::Bad, context.say({"self-test failed", "autoprueba fallida"})));
     return ok ? Exit::Fine : Exit::No;
 }
 
 }  // namespace
 
 void add_selftest(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("selftest", "prove the chain from kernel event to journal, now");
+    auto* verb =
+        app.add_subcommand("selftest", "prove the chain from kernel event to journal, now");
     verb->callback([&action] { action = run_self_test; });
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -106,17 +105,18 @@ void print_accounting(const Context& context, const json& status) {
         }
         line(context,
              {"Events", "Eventos"},
-             fmt::format("{}: {} {}, {} {}{}{}, {} {}{}",
-                         printable_member(entry, "class"),
-                         grouped(entry.value("offered", std::uint64_t{0})),
-                         context.say({"read", "leídos"}),
-                         grouped(entry.value("delivered", std::uint64_t{0})),
-                         context.say({"delivered", "entregados"}),
-                         filtered.empty() ? "" : "; ",
-                         filtered,
-                         entry.value("overflows", std::uint64_t{0}),
-                         context.say({"overflows", "desbordamientos"}),
-                         entry.value("exact", false) ? "" : context.say({" (not exact)", " (no exacto)"})));
+             fmt::format(
+                 "{}: {} {}, {} {}{}{}, {} {}{}",
+                 printable_member(entry, "class"),
+                 grouped(entry.value("offered", std::uint64_t{0})),
+                 context.say({"read", "leídos"}),
+                 grouped(entry.value("delivered", std::uint64_t{0})),
+                 context.say({"delivered", "entregados"}),
+                 filtered.empty() ? "" : "; ",
+                 filtered,
+                 entry.value("overflows", std::uint64_t{0}),
+                 context.say({"overflows", "desbordamientos"}),
+                 entry.value("exact", false) ? "" : context.say({" (not exact)", " (no exacto)"})));
     }
 }
 
@@ -135,10 +135,10 @@ void print_self_test(const Context& context, const json& status) {
         }
     }
     const bool ok = test.value("ok", false);
-    const auto text = ok ? fmt::format("{}{:.1f} ms", context.say({"passed   ", "superada "}), total)
-                         : fmt::format("{} {}",
-                                       context.say({"failed at stage", "falló en la etapa"}),
-                                       printable(failed));
+    const auto text =
+        ok ? fmt::format("{}{:.1f} ms", context.say({"passed   ", "superada "}), total)
+           : fmt::format(
+                 "{} {}", context.say({"failed at stage", "falló en la etapa"}), printable(failed));
     line(context, {"Self-test", "Autoprueba"}, paint(context, ok ? Tone::Good : Tone::Bad, text));
 }
 
@@ -168,19 +168,20 @@ void print_status(const Context& context, const json& status) {
     }
     print_faults(context, status);
     const auto& policy = status.at("policy");
-    line(context,
-         {"Policy", "Política"},
-         fmt::format("{}, {} {}{}{}",
-                     printable_member(policy, "name"),
-                     context.say({"serial", "serie"}),
-                     policy.value("serial", std::uint64_t{0}),
-                     policy.contains("source") ? ", " + printable_member(policy, "source") : "",
-                     policy.value("valid", true)
-                         ? ""
-                         : paint(context,
-                                 Tone::Bad,
-                                 context.say({"; the file has errors (vigia policy check)",
-                                              "; el archivo tiene errores (vigia policy check)"}))));
+    line(
+        context,
+        {"Policy", "Política"},
+        fmt::format("{}, {} {}{}{}",
+                    printable_member(policy, "name"),
+                    context.say({"serial", "serie"}),
+                    policy.value("serial", std::uint64_t{0}),
+                    policy.contains("source") ? ", " + printable_member(policy, "source") : "",
+                    policy.value("valid", true)
+                        ? ""
+                        : paint(context,
+                                Tone::Bad,
+                                context.say({"; the file has errors (vigia policy check)",
+                                             "; el archivo tiene errores (vigia policy check)"}))));
     print_monitors(context, status);
     print_scan(context, status.at("scan"));
     const auto& definitions = status.at("definitions");
@@ -221,7 +222,8 @@ Exit print_nagios(const std::string& state, const json& status) {
 void add_status(CLI::App& app, Action& action) {
     auto* verb = app.add_subcommand("status", "overall state, monitors, scan service, faults");
     auto nagios = std::make_shared<bool>(false);
-    verb->add_flag("--nagios", *nagios, "one line; exit status 0 ok, 1 warning, 2 critical, 3 unknown");
+    verb->add_flag(
+        "--nagios", *nagios, "one line; exit status 0 ok, 1 warning, 2 critical, 3 unknown");
     verb->callback([&action, nagios] {
         action = [nagios](const Context& context) {
             auto exit = Exit::Fine;
