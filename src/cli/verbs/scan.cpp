@@ -23,8 +23,9 @@ struct Asked {
     std::string cancel;
 };
 
-volatile std::sig_atomic_t interrupted = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables):
-                                             // a signal handler reaches nothing else
+// A signal handler reaches nothing else.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+volatile std::sig_atomic_t interrupted = 0;
 
 json paths_json(const std::vector<std::string>& paths) {
     json list = json::array();
