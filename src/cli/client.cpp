@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <thread>
 
 namespace vigia::cli {
 namespace {
@@ -53,7 +54,15 @@ Client::Client(const std::filesystem::path& prefix) {
 }
 
 Result<Reply> Client::get(const std::string& path) const {
-    return perform({.method = "GET", .path = path});
+    // A daemon that is being flooded may close a connection unanswered; reading again does no harm.
+    constexpr int kAttempts = 20;
+    constexpr std::chrono::milliseconds kPause{100};
+    auto reply = perform({.method = "GET", .path = path});
+    for (int i = 1; i < kAttempts && !reply && reply.error().code == std::errc::timed_out; ++i) {
+        std::this_thread::sleep_for(kPause);
+        reply = perform({.method = "GET", .path = path});
+    }
+    return reply;
 }
 
 Result<Reply> Client::post(const std::string& path, const std::string& body) const {
