@@ -255,7 +255,10 @@ std::vector<Case> cases() {
         {104,
          "events-file-lost",
          Severity::Minor,
-         [](F& f) { f.storage.events_file_lost_at = f.now - 1s; }},
+         [](F& f) {
+             f.storage.events_file_lost_at = f.now - 1s;
+             f.storage.events_file = "/var/log/vigia/events.jsonl";
+         }},
         {105,
          "invalid",
          kMajor,
