@@ -31,7 +31,7 @@ ONLY_IN = {  # library header -> folders that may include it
     r"clamav\.h": {"scand"},
     r"microhttpd\.h": {"control"},
     r"curl/.*": {"cli", "update"},
-    r"CLI/.*": {"cli", "daemon"},
+    r"CLI/.*": {"daemon"},
     r"toml\+\+/.*|toml\+\+\.h": {"policy"},
 }
 NOT_IN_HEADERS = re.compile(r"nlohmann/json\.hpp|toml\+\+.*|spdlog/.*|CLI/.*|sqlite3\.h|microhttpd\.h")
