@@ -118,7 +118,8 @@ Program::Program() {
                   events_verb(),
                   policy_verb(),
                   definitions_verb(),
-                  help_verb(root_)},
+                  help_verb(root_),
+                  generate_verb(root_)},
     };
 }
 

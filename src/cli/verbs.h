@@ -14,4 +14,7 @@ namespace vigia::cli {
 [[nodiscard]] Verb policy_verb();
 [[nodiscard]] Verb definitions_verb();
 
+// Hidden: prints what the build installs for the whole tree, `root`, which outlives it.
+[[nodiscard]] Verb generate_verb(const Verb& root);
+
 }  // namespace vigia::cli
