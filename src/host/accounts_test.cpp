@@ -100,9 +100,7 @@ ExpectedPath own(ExpectedPath row) {
 
 class OwnPathsTest : public testing::Test {
 protected:
-    OwnPathsTest() {
-        fixture_.file("etc/group", "mine:x:" + std::to_string(::getgid()) + ":\n");
-    }
+    OwnPathsTest() { fixture_.file("etc/group", "mine:x:" + std::to_string(::getgid()) + ":\n"); }
 
     OwnPaths check(ExpectedPath row) {
         row.group = "mine";
@@ -132,8 +130,9 @@ TEST_F(OwnPathsTest, TellsAModeWithWhatWasFoundAndExpected) {
 
 TEST_F(OwnPathsTest, TellsAnOwner) {
     fixture_.folder("var/lib/vigia");
-    const auto found = own_paths(*Root::open(fixture_.path()),
-                                 {{.path = "var/lib/vigia", .uid = ::getuid() + 1, .group = "mine"}});
+    const auto found =
+        own_paths(*Root::open(fixture_.path()),
+                  {{.path = "var/lib/vigia", .uid = ::getuid() + 1, .group = "mine"}});
     ASSERT_EQ(found.wrong.size(), 1U);
     EXPECT_EQ(found.wrong[0].found->uid, ::getuid());
     EXPECT_EQ(found.wrong[0].expected.uid, ::getuid() + 1);

@@ -109,9 +109,8 @@ HostFacts examine(const Root& root, const ExamineOptions& options) {
         own_paths(options.own_root != nullptr ? *options.own_root : root, options.own_paths);
     facts.memory = memory(root);
     facts.mounts = mounts(root);
-    facts.listeners = options.look_for_listeners
-                          ? listeners(root, root.is_live() ? ::getpid() : 0)
-                          : Fact<Listeners>::unknown("not looked for");
+    facts.listeners = options.look_for_listeners ? listeners(root, root.is_live() ? ::getpid() : 0)
+                                                 : Fact<Listeners>::unknown("not looked for");
     facts.fanotify_limits = fanotify_limits(root);
     facts.has_pressure = has_pressure(root);
     return facts;

@@ -32,8 +32,9 @@ struct ExamineOptions {
 // proc is large. Never fails; what cannot be known is an unknown fact.
 [[nodiscard]] HostFacts examine(const Root& root, const ExamineOptions& options);
 
-// --- groups that change while the system runs, each on its own -------------------------------------
-// Fills running_kernel, kernel, kernel_config, btf, headers, features. The rest of `facts` stays.
+// --- groups that change while the system runs, each on its own
+// ------------------------------------- Fills running_kernel, kernel, kernel_config, btf, headers,
+// features. The rest of `facts` stays.
 void examine_kernel(const Root& root, const ExamineOptions& options, HostFacts& facts);
 
 }  // namespace vigia::host

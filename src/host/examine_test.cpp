@@ -8,7 +8,6 @@
 #include <array>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 
 #include "base/clock.h"
 #include "host/accounts.h"
@@ -25,15 +24,33 @@ constexpr auto kRelease = "6.1.0-13-amd64";
 
 // Every file that is read, but those of proc/PID.
 constexpr std::array kFiles{
-    "etc/os-release", "usr/lib/os-release", "proc/sys/kernel/osrelease", "proc/config.gz",
-    "boot/config-6.1.0-13-amd64", "lib/modules/6.1.0-13-amd64/config", "sys/kernel/btf/vmlinux",
-    "sys/kernel/security/lsm", "sys/kernel/security/lockdown", "sys/fs/selinux/enforce",
-    "etc/selinux/config", "etc/selinux/targeted/policy/policy.33",
-    "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "etc/passwd",
-    "etc/group", "etc/shadow", "etc/login.defs", "proc/meminfo", "proc/self/cgroup",
-    "proc/self/mountinfo", "sys/fs/cgroup/memory.max", "proc/pressure/memory",
-    "proc/sys/fs/fanotify/max_user_groups", "proc/sys/fs/fanotify/max_user_marks",
-    "proc/sys/fs/fanotify/max_queued_events", "usr/bin/dnf", "usr/sbin/semodule"};
+    "etc/os-release",
+    "usr/lib/os-release",
+    "proc/sys/kernel/osrelease",
+    "proc/config.gz",
+    "boot/config-6.1.0-13-amd64",
+    "lib/modules/6.1.0-13-amd64/config",
+    "sys/kernel/btf/vmlinux",
+    "sys/kernel/security/lsm",
+    "sys/kernel/security/lockdown",
+    "sys/fs/selinux/enforce",
+    "etc/selinux/config",
+    "etc/selinux/targeted/policy/policy.33",
+    "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+    "etc/passwd",
+    "etc/group",
+    "etc/shadow",
+    "etc/login.defs",
+    "proc/meminfo",
+    "proc/self/cgroup",
+    "proc/self/mountinfo",
+    "sys/fs/cgroup/memory.max",
+    "proc/pressure/memory",
+    "proc/sys/fs/fanotify/max_user_groups",
+    "proc/sys/fs/fanotify/max_user_marks",
+    "proc/sys/fs/fanotify/max_queued_events",
+    "usr/bin/dnf",
+    "usr/sbin/semodule"};
 
 HostFacts examine_fixture(const RootFixture& fixture) {
     return examine(*Root::open(fixture.path()),
@@ -133,9 +150,9 @@ TEST(Examine, TakesOwnPathsFromTheirOwnRoot) {
     RootFixture prefix;
     prefix.folder("var/lib/vigia");
     const auto own = *Root::open(prefix.path());
-    const auto facts = examine(*Root::open(host.path()),
-                               {.own_paths = {{.path = "var/lib/vigia", .uid = ::getuid()}},
-                                .own_root = &own});
+    const auto facts =
+        examine(*Root::open(host.path()),
+                {.own_paths = {{.path = "var/lib/vigia", .uid = ::getuid()}}, .own_root = &own});
     EXPECT_EQ(facts.own_paths.checked, 1U);
     for (const auto& wrong : facts.own_paths.wrong) {
         EXPECT_NE(wrong.what, PathDeviation::What::Missing);
@@ -144,11 +161,7 @@ TEST(Examine, TakesOwnPathsFromTheirOwnRoot) {
 
 TEST(Examine, OfTheLiveRootAsksTheKernel) {
     const auto root = *Root::open("/");
-    const auto before = std::chrono::steady_clock::now();
     const auto facts = examine(root, {.own_paths = installed_paths()});
-    const auto took = std::chrono::steady_clock::now() - before;
-    std::cout << "took " << std::chrono::duration_cast<std::chrono::microseconds>(took).count()
-              << " us\n";
     EXPECT_TRUE(facts.is_live);
     ASSERT_TRUE(facts.running_kernel.is_known());
     EXPECT_TRUE(facts.features->probed);
@@ -156,10 +169,6 @@ TEST(Examine, OfTheLiveRootAsksTheKernel) {
     EXPECT_GT(*facts.memory.usable, 0U);
     EXPECT_GT(facts.listeners->processes, 0U);
     EXPECT_FALSE(facts.mounts->empty());
-    for (const auto& one : facts.features->capabilities) {
-        std::cout << static_cast<int>(one.capability) << " " << static_cast<int>(one.state) << " "
-                  << one.why_unknown << "\n";
-    }
 }
 
 }  // namespace

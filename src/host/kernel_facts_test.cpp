@@ -172,10 +172,9 @@ TEST(Features, OfRedHat7LackWhatTheEbpfRungNeedsAndSaySince) {
     const auto facts = kernel_facts(fixture);
     const auto& processes = decision(facts, KernelCapability::Processes);
     EXPECT_EQ(processes.state, State::Missing);
-    EXPECT_THAT(missing_names(processes),
-                ElementsAre("BPF raw tracepoints",
-                            "BPF type information (BPF_BTF_LOAD)",
-                            "BPF LRU hash"));
+    EXPECT_THAT(
+        missing_names(processes),
+        ElementsAre("BPF raw tracepoints", "BPF type information (BPF_BTF_LOAD)", "BPF LRU hash"));
     EXPECT_EQ(processes.missing.front().first_version, (KernelVersion{4, 17, 0}));
     EXPECT_EQ(decision(facts, KernelCapability::Network).state, State::Missing);
     EXPECT_EQ(decision(facts, KernelCapability::FilesByDescriptor).state, State::Ok);
@@ -216,8 +215,10 @@ TEST(Features, OfUek6HaveThePerfBufferForTheRingBuffer) {
 
 TEST(Features, AreMissingWhenTheConfigurationLeavesThemOut) {
     RootFixture fixture;
-    fixture.kernel(kBookworm, "CONFIG_FANOTIFY=y\n# CONFIG_CGROUP_BPF is not set\n"
-                              "CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_EVENTS=y\n")
+    fixture
+        .kernel(kBookworm,
+                "CONFIG_FANOTIFY=y\n# CONFIG_CGROUP_BPF is not set\n"
+                "CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_EVENTS=y\n")
         .running(kBookworm);
     const auto facts = kernel_facts(fixture);
     EXPECT_EQ(decision(facts, KernelCapability::Processes).state, State::Ok);

@@ -116,7 +116,8 @@ const std::vector<CapabilityRow>& capabilities() {
     return kCapabilities;
 }
 
-// --- backports ------------------------------------------------------------------------------------
+// --- backports
+// ------------------------------------------------------------------------------------
 bool is_enterprise_linux(const KernelRelease& release, unsigned major) {
     return release.text.contains(".el" + std::to_string(major)) && !release.is_uek;
 }
@@ -134,8 +135,7 @@ struct Backport {
 // than the 3.10 it started from and is not named there is not there.
 Backport backport_el7(KernelFeature feature, const KernelRelease& release) {
     const bool has_bpf = first_build(release) >= 957;
-    const bool brought =
-        feature == BpfSyscall || feature == BpfTracing || feature == BpfPerfBuffer;
+    const bool brought = feature == BpfSyscall || feature == BpfTracing || feature == BpfPerfBuffer;
     return {.present = has_bpf && brought, .why = "Red Hat 7 backports bpf(2) for tracing only"};
 }
 
@@ -163,7 +163,8 @@ std::optional<Backport> backport(KernelFeature feature, const KernelRelease& rel
     if (is_enterprise_linux(release, 8)) {
         return backport_el8(feature, release);
     }
-    const bool backports_much = is_enterprise_linux(release, 9) || is_enterprise_linux(release, 10) ||
+    const bool backports_much = is_enterprise_linux(release, 9) ||
+                                is_enterprise_linux(release, 10) ||
                                 release.text.ends_with("-default");  // SUSE
     if (backports_much) {
         return Backport{.why = "this vendor backports much, and this is not known"};
@@ -222,7 +223,8 @@ void judge_needed(const CapabilityRow& row, const FeatureFacts& features, Capabi
     for (const auto feature : row.needs) {
         const auto& fact = fact_of(feature, features);
         if (!fact.is_known()) {
-            out.why_unknown = out.why_unknown.empty() ? unknown_text(feature, fact) : out.why_unknown;
+            out.why_unknown =
+                out.why_unknown.empty() ? unknown_text(feature, fact) : out.why_unknown;
         } else if (!*fact) {
             out.missing.push_back(missing(feature, fact));
         }
@@ -284,7 +286,7 @@ CapabilityDecision decide(KernelCapability capability, const FeatureFacts& featu
     const auto& row = row_of(capability);
     judge_needed(row, features, decision);
     judge_alternatives(row, features, decision);
-    decision.state = !decision.missing.empty() ? Missing
+    decision.state = !decision.missing.empty()      ? Missing
                      : decision.why_unknown.empty() ? Ok
                                                     : Unknown;
     if (decision.state == Missing) {

@@ -13,9 +13,9 @@ namespace vigia::host {
 
 struct FeatureRow {
     KernelFeature feature;
-    std::string_view name;      // for people
-    KernelVersion since;        // the first mainline release with it
-    std::string_view option;    // of the kernel's configuration, without which it is not built
+    std::string_view name;    // for people
+    KernelVersion since;      // the first mainline release with it
+    std::string_view option;  // of the kernel's configuration, without which it is not built
 };
 
 struct CapabilityRow {
@@ -47,8 +47,9 @@ struct CapabilityRow {
 
 // The newest kernel with an image that could do all of `wanted`, decided by configuration and
 // version. Known and empty: none could. Unknown: none is sure to, and for some nobody can tell.
-[[nodiscard]] Fact<std::string> newest_sufficient(const Root& root,
-                                                  const Fact<std::vector<InstalledKernel>>& installed,
-                                                  std::span<const KernelCapability> wanted);
+[[nodiscard]] Fact<std::string> newest_sufficient(
+    const Root& root,
+    const Fact<std::vector<InstalledKernel>>& installed,
+    std::span<const KernelCapability> wanted);
 
 }  // namespace vigia::host

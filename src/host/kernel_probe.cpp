@@ -21,7 +21,8 @@ namespace {
 
 using enum KernelFeature;
 
-// --- fanotify -------------------------------------------------------------------------------------
+// --- fanotify
+// -------------------------------------------------------------------------------------
 int fanotify_error(unsigned flags) {
     const UniqueFd group{::fanotify_init(flags | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC)};
     return group ? 0 : errno;
@@ -49,12 +50,12 @@ int mark_error(const MarkTry& row) {
     if (!group) {
         return errno;
     }
-    const int done =
-        ::fanotify_mark(group.get(), FAN_MARK_ADD | row.mark, row.mask, AT_FDCWD, "/");
+    const int done = ::fanotify_mark(group.get(), FAN_MARK_ADD | row.mark, row.mask, AT_FDCWD, "/");
     return done < 0 ? errno : 0;
 }
 
-// --- BPF ------------------------------------------------------------------------------------------
+// --- BPF
+// ------------------------------------------------------------------------------------------
 long bpf(bpf_cmd command, bpf_attr& attributes) {
     return ::syscall(SYS_bpf, command, &attributes, sizeof attributes);
 }
@@ -127,7 +128,8 @@ std::uint64_t address(const void* pointer) {
 int program_error(const ProgramTry& row) {
     // r0 = 1; exit: "let it pass" to a cgroup hook, nothing to a tracepoint.
     const std::array<bpf_insn, 2> code{
-        bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
+        bpf_insn{
+            .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
         bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
     bpf_attr attributes{};
     attributes.prog_type = row.type;
@@ -175,8 +177,7 @@ Fact<bool> meaning_of(int error, const char* call) {
     constexpr int kNotSupported = 524;
     const bool absent = error == EINVAL || error == ENOSYS || error == E2BIG ||
                         error == EOPNOTSUPP || error == kNotSupported;
-    return absent ? Fact<bool>::known(false, said)
-                                            : Fact<bool>::unknown(said, call);
+    return absent ? Fact<bool>::known(false, said) : Fact<bool>::unknown(said, call);
 }
 
 FeatureFacts probe_features(const FeatureFacts& concluded) {

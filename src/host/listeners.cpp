@@ -80,8 +80,23 @@ private:
         return std::string(trim(comm));
     }
 
+    // Reading a link is far cheaper than fdinfo, which walks what the descriptor holds.
+    Result<std::vector<std::string>> candidates(const std::string& folder) const {
+        auto links = root_.links(folder + "/fd", kMaxDescriptors);
+        if (!links && is_missing(links.error())) {
+            return root_.list(folder + "/fdinfo", kMaxDescriptors);  // an image has no links
+        }
+        std::vector<std::string> numbers;
+        for (auto& [number, target] : TRY(std::move(links))) {
+            if (target == kGroupLink) {
+                numbers.push_back(std::move(number));
+            }
+        }
+        return numbers;
+    }
+
     void look_at_descriptors(const std::string& folder, pid_t pid, const std::string& program) {
-        const auto descriptors = root_.list(folder + "/fdinfo", kMaxDescriptors);
+        const auto descriptors = candidates(folder);
         if (!descriptors) {
             // One that has just ended is no process that hides something.
             found_.unreadable += is_missing(descriptors.error()) ? 0 : 1;
@@ -92,7 +107,8 @@ private:
                 found_.truncated = true;
                 return;
             }
-            if (const auto info = info_of(folder, number)) {
+            const auto text = root_.read_start(folder + "/fdinfo/" + number, kMaxInfo);
+            if (const auto info = text ? parse_fanotify_info(*text) : std::nullopt) {
                 found_.listeners.push_back(
                     {.pid = pid,
                      .program = program,
@@ -101,16 +117,6 @@ private:
                      .asks_permission = info->asks_permission});
             }
         }
-    }
-
-    std::optional<FanotifyInfo> info_of(const std::string& folder, const std::string& number) {
-        // Reading a link is far cheaper than fdinfo, which walks what the descriptor holds.
-        const auto link = root_.link_target(folder + "/fd/" + number);
-        if (link && *link != kGroupLink) {
-            return std::nullopt;
-        }
-        const auto text = root_.read_start(folder + "/fdinfo/" + number, kMaxInfo);
-        return text ? parse_fanotify_info(*text) : std::nullopt;
     }
 
     const Root& root_;  // NOLINT(*-avoid-const-or-ref-data-members): lives for one call

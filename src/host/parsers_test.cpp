@@ -25,7 +25,8 @@ using testing::SizeIs;
 
 TEST(OsRelease, ReadsQuotedAndPlainValues) {
     const auto found = parse_os_release(
-        "# a comment\nNAME=\"Red Hat \\\"Enterprise\\\" Linux\"\nID='rhel'\nID_LIKE=\"fedora centos\"\n"
+        "# a comment\nNAME=\"Red Hat \\\"Enterprise\\\" Linux\"\nID='rhel'\nID_LIKE=\"fedora "
+        "centos\"\n"
         "VERSION_ID=\"8.10\"\nPRETTY_NAME=Plain\\ Name\n");
     ASSERT_TRUE(found.has_value());
     EXPECT_EQ(found->id, "rhel");
@@ -50,6 +51,7 @@ TEST(OsRelease, TellsFamiliesByIdThenByLikeness) {
         {"ID=arch", DistributionFamily::Arch},
         {"NAME=Void", DistributionFamily::Other},
     };
+
     for (const auto& row : rows) {
         EXPECT_EQ(parse_os_release(row.text)->family, row.family) << row.text;
     }
@@ -77,6 +79,7 @@ TEST(Release, SplitsWhatVendorsWrite) {
         {"6.12", {6, 12, 0}, {}, "", false},
         {"6.18.44-fc-v782", {6, 18, 44}, {}, "", false},
     };
+
     for (const auto& row : rows) {
         const auto found = parse_kernel_release(row.text);
         ASSERT_TRUE(found.has_value()) << row.text;
@@ -88,8 +91,18 @@ TEST(Release, SplitsWhatVendorsWrite) {
 }
 
 TEST(Release, RefusesWhatIsNone) {
-    for (const auto text : {""sv, "x"sv, "6"sv, "6."sv, "6.x"sv, "6.1.x"sv, "../6.1"sv, "6.1/../x"sv,
-                            "6.1 x"sv, "6.1\0"sv, "99999999999.1"sv, "0-rescue-abc"sv}) {
+    for (const auto text : {""sv,
+                            "x"sv,
+                            "6"sv,
+                            "6."sv,
+                            "6.x"sv,
+                            "6.1.x"sv,
+                            "../6.1"sv,
+                            "6.1/../x"sv,
+                            "6.1 x"sv,
+                            "6.1\0"sv,
+                            "99999999999.1"sv,
+                            "0-rescue-abc"sv}) {
         EXPECT_FALSE(parse_kernel_release(text).has_value()) << text;
     }
     EXPECT_FALSE(parse_kernel_release("6.1-" + std::string(61, 'a')).has_value());
@@ -120,7 +133,9 @@ TEST(Config, KeepsWhatIsAskedForAndTakesTheRestForNotSet) {
 
 TEST(Config, IsUnknownWhenNoLineIsOne) {
     EXPECT_FALSE(parse_kernel_config("").has_value());
-    EXPECT_FALSE(parse_kernel_config("\x7f" "ELF\0\0CONFIG"sv).has_value());
+    EXPECT_FALSE(parse_kernel_config("\x7f"
+                                     "ELF\0\0CONFIG"sv)
+                     .has_value());
 }
 
 std::string gzip(std::string_view text) {
@@ -159,7 +174,8 @@ TEST(Btf, IsToldByItsMagicInEitherByteOrder) {
 }
 
 TEST(Utsrelease, IsReadFromAHeaderAndFromAPlainLine) {
-    EXPECT_EQ(parse_utsrelease("#define UTS_RELEASE \"6.1.0-13-amd64\"\n").value(), "6.1.0-13-amd64");
+    EXPECT_EQ(parse_utsrelease("#define UTS_RELEASE \"6.1.0-13-amd64\"\n").value(),
+              "6.1.0-13-amd64");
     EXPECT_EQ(parse_utsrelease("6.1.0-13-amd64\n").value(), "6.1.0-13-amd64");
     EXPECT_FALSE(parse_utsrelease("#define UTS_RELEASE \"").has_value());
 }
@@ -180,13 +196,15 @@ TEST(SecurityFiles, AreRead) {
 TEST(SecureBootVariable, IsFourBytesOfAttributesAndOneOfValue) {
     EXPECT_EQ(*parse_secure_boot("\x06\0\0\0\x01"sv), SecureBoot::Enabled);
     EXPECT_EQ(*parse_secure_boot("\x06\0\0\0\0"sv), SecureBoot::Disabled);
-    for (const auto bytes : {""sv, "\x01"sv, "\x06\0\0\0"sv, "\x06\0\0\0\x02"sv, "\x06\0\0\0\x01\0"sv}) {
+    for (const auto bytes :
+         {""sv, "\x01"sv, "\x06\0\0\0"sv, "\x06\0\0\0\x02"sv, "\x06\0\0\0\x01\0"sv}) {
         EXPECT_FALSE(parse_secure_boot(bytes).has_value());
     }
 }
 
 TEST(Capabilities, AreReadAndTheMissingOnesNamed) {
-    const auto sets = parse_capabilities("Name:\tx\nCapEff:\t0000000000200000\nCapBnd:\tffffffffffffffff\n");
+    const auto sets =
+        parse_capabilities("Name:\tx\nCapEff:\t0000000000200000\nCapBnd:\tffffffffffffffff\n");
     ASSERT_TRUE(sets.has_value());
     EXPECT_EQ(sets->effective, 0x200000U);
     EXPECT_THAT(missing_capabilities(sets->effective, {21, 39, 12, 2}),
@@ -202,8 +220,8 @@ TEST(SelinuxFiles, AreRead) {
     EXPECT_EQ(config->state, SelinuxState::Enforcing);
     EXPECT_EQ(config->type, "mls");
     EXPECT_EQ(parse_selinux_config("SELINUX=disabled")->type, "targeted");
-    for (const auto text : {"", "SELINUX=on", "SELINUXTYPE=targeted",
-                            "SELINUX=enforcing\nSELINUXTYPE=../../etc"}) {
+    for (const auto text :
+         {"", "SELINUX=on", "SELINUXTYPE=targeted", "SELINUX=enforcing\nSELINUXTYPE=../../etc"}) {
         EXPECT_FALSE(parse_selinux_config(text).has_value()) << text;
     }
     EXPECT_EQ(*parse_enforce("1"), SelinuxState::Enforcing);
@@ -247,7 +265,10 @@ TEST(Memory, IsReadInBytes) {
     EXPECT_EQ(*parse_meminfo("MemTotal:  524288 kB\nMemAvailable: 1024 kB\n"),
               (Meminfo{.total = 512ULL << 20U, .available = 1ULL << 20U}));
     EXPECT_FALSE(parse_meminfo("MemTotal: 1024 kB\n")->available.has_value());
-    for (const auto text : {"", "MemTotal: x kB", "MemTotal: 10", "MemTotal: -1 kB",
+    for (const auto text : {"",
+                            "MemTotal: x kB",
+                            "MemTotal: 10",
+                            "MemTotal: -1 kB",
                             "MemTotal: 18446744073709551615 kB"}) {
         EXPECT_FALSE(parse_meminfo(text).has_value()) << text;
     }
@@ -270,9 +291,10 @@ TEST(Cgroups, TellsWhereWeStandInBothHierarchies) {
 
 TEST(FanotifyInfo, TellsClassAndWhetherItAsks) {
     EXPECT_EQ(parse_fanotify_info("pos:\t0\nflags:\t02\n"), std::nullopt);
-    EXPECT_EQ(parse_fanotify_info("fanotify flags:205 event-flags:8000\n"
-                                  "fanotify ino:2 sdev:800001 mflags:0 mask:50000 ignored_mask:0\n"),
-              (FanotifyInfo{.permission_class = true, .asks_permission = true}));
+    EXPECT_EQ(
+        parse_fanotify_info("fanotify flags:205 event-flags:8000\n"
+                            "fanotify ino:2 sdev:800001 mflags:0 mask:50000 ignored_mask:0\n"),
+        (FanotifyInfo{.permission_class = true, .asks_permission = true}));
     EXPECT_EQ(parse_fanotify_info("fanotify flags:e00 event-flags:0\nfanotify sdev:1 mask:8\n"),
               (FanotifyInfo{}));
     EXPECT_EQ(parse_fanotify_info("fanotify flags:zz"), (FanotifyInfo{}));

@@ -40,8 +40,8 @@ std::optional<PackageManager> manager_of(const HostFacts& facts) {
     if (facts.package_manager.is_known()) {
         return *facts.package_manager;
     }
-    const bool known = facts.distribution.is_known() &&
-                       facts.distribution->family != DistributionFamily::Other;
+    const bool known =
+        facts.distribution.is_known() && facts.distribution->family != DistributionFamily::Other;
     return known ? std::optional(usual_manager(*facts.distribution)) : std::nullopt;
 }
 
@@ -170,9 +170,8 @@ std::vector<std::string> secure_boot_commands(const HostFacts& facts) {
     }
     // mokutil asks for a password that the firmware's console wants at the next boot; the other way
     // is the firmware's own setup.
-    return {"mokutil --sb-state",
-            "mokutil --disable-validation",
-            "systemctl reboot --firmware-setup"};
+    return {
+        "mokutil --sb-state", "mokutil --disable-validation", "systemctl reboot --firmware-setup"};
 }
 
 std::vector<std::string> scan_user_commands(const HostFacts& facts, bool has_sysusers) {

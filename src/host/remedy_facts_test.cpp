@@ -27,27 +27,37 @@ TEST(HeadersCommand, IsExactForEachDistribution) {
         std::string_view kernel;
         std::string_view command;
     } rows[] = {
-        {"ID=debian\nVERSION_ID=12", "6.1.0-13-amd64",
+        {"ID=debian\nVERSION_ID=12",
+         "6.1.0-13-amd64",
          "apt-get install -y linux-headers-6.1.0-13-amd64"},
-        {"ID=ubuntu\nID_LIKE=debian", "5.15.0-105-generic",
+        {"ID=ubuntu\nID_LIKE=debian",
+         "5.15.0-105-generic",
          "apt-get install -y linux-headers-5.15.0-105-generic"},
-        {"ID=rhel\nVERSION_ID=8.10", "4.18.0-553.el8_10.x86_64",
+        {"ID=rhel\nVERSION_ID=8.10",
+         "4.18.0-553.el8_10.x86_64",
          "dnf install -y kernel-devel-4.18.0-553.el8_10.x86_64"},
-        {"ID=centos\nVERSION_ID=7", "3.10.0-1160.el7.x86_64",
+        {"ID=centos\nVERSION_ID=7",
+         "3.10.0-1160.el7.x86_64",
          "yum install -y kernel-devel-3.10.0-1160.el7.x86_64"},
-        {"ID=ol\nVERSION_ID=8.9", "5.4.17-2136.330.7.1.el8uek.x86_64",
+        {"ID=ol\nVERSION_ID=8.9",
+         "5.4.17-2136.330.7.1.el8uek.x86_64",
          "dnf install -y kernel-uek-devel-5.4.17-2136.330.7.1.el8uek.x86_64"},
-        {"ID=ol\nVERSION_ID=8.9", "4.18.0-513.el8.x86_64",
+        {"ID=ol\nVERSION_ID=8.9",
+         "4.18.0-513.el8.x86_64",
          "dnf install -y kernel-devel-4.18.0-513.el8.x86_64"},
-        {"ID=amzn\nVERSION_ID=2", "5.10.205-195.807.amzn2.x86_64",
+        {"ID=amzn\nVERSION_ID=2",
+         "5.10.205-195.807.amzn2.x86_64",
          "yum install -y kernel-devel-5.10.205-195.807.amzn2.x86_64"},
-        {"ID=amzn\nVERSION_ID=2023", "6.1.19-30.43.amzn2023.x86_64",
+        {"ID=amzn\nVERSION_ID=2023",
+         "6.1.19-30.43.amzn2023.x86_64",
          "dnf install -y kernel-devel-6.1.19-30.43.amzn2023.x86_64"},
-        {"ID=sles\nVERSION_ID=15.5", "5.14.21-150500.55.39-default",
+        {"ID=sles\nVERSION_ID=15.5",
+         "5.14.21-150500.55.39-default",
          "zypper --non-interactive install kernel-default-devel=5.14.21-150500.55.39"},
         {"ID=arch", "6.6.32-1-lts", "pacman -S --noconfirm linux-lts-headers"},
         {"ID=arch", "6.9.2-arch1-1", "pacman -S --noconfirm linux-headers"},
     };
+
     for (const auto& row : rows) {
         EXPECT_EQ(install_headers_command(host(row.os_release, row.kernel), false), row.command);
     }
@@ -87,8 +97,7 @@ TEST(SelinuxRemedy, NamesThePackageOfTheDistribution) {
 
 TEST(SelinuxRemedy, EnablesAModuleThatIsDisabledAndInstallsOneThatIsMissing) {
     SelinuxFacts selinux;
-    EXPECT_EQ(selinux_module_command(selinux),
-              "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp");
+    EXPECT_EQ(selinux_module_command(selinux), "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp");
     selinux.module = Fact<SelinuxModule>::known(SelinuxModule::Disabled, "test");
     EXPECT_EQ(selinux_module_command(selinux), "semodule -e vigia-bpf");
 }

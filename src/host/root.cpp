@@ -57,6 +57,34 @@ Result<std::string> read_at_most(int fd, std::size_t limit) {
     return content;
 }
 
+Result<std::vector<std::string>> names_in(int folder, std::size_t limit) {
+    auto own = TRY(open_at(folder, ".", O_RDONLY | O_DIRECTORY));
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), ::closedir);
+    if (!stream) {
+        return fail_errno("read the folder");
+    }
+    (void)own.release();  // the stream's now
+    std::vector<std::string> names;
+    errno = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's readdir is safe on a stream of one's own
+    while (const dirent* entry = ::readdir(stream.get())) {
+        std::string name = static_cast<const char*>(entry->d_name);
+        if (name == "." || name == "..") {
+            continue;
+        }
+        if (names.size() == limit) {
+            return fail(std::errc::file_too_large, fmt::format("more than {} entries", limit));
+        }
+        names.push_back(std::move(name));
+        errno = 0;
+    }
+    if (errno != 0) {
+        return fail_errno("read the folder");
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
 std::string named(std::string_view path) {
     return "/" + printable(path);
 }
@@ -137,32 +165,24 @@ Result<bool> Root::exists(std::string_view path) const {
 }
 
 Result<std::vector<std::string>> Root::list(std::string_view path, std::size_t limit) const {
-    auto folder = TRY(open_path(path, O_RDONLY | O_DIRECTORY));
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(folder.get()), ::closedir);
-    if (!stream) {
-        return fail_errno("list " + named(path));
-    }
-    (void)folder.release();  // the stream's now
-    std::vector<std::string> names;
-    errno = 0;
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's readdir is safe on a stream of one's own
-    while (const dirent* entry = ::readdir(stream.get())) {
-        std::string name = static_cast<const char*>(entry->d_name);
-        if (name == "." || name == "..") {
-            continue;
+    const auto folder = TRY(open_path(path, O_RDONLY | O_DIRECTORY));
+    return TRY(names_in(folder.get(), limit), "list " + named(path));
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Root::links(std::string_view path,
+                                                                     std::size_t limit) const {
+    const auto folder = TRY(open_path(path, O_RDONLY | O_DIRECTORY));
+    std::vector<std::pair<std::string, std::string>> found;
+    for (auto& name : TRY(names_in(folder.get(), limit), "list " + named(path))) {
+        std::array<char, PATH_MAX> target{};
+        const ssize_t length =
+            ::readlinkat(folder.get(), name.c_str(), target.data(), target.size());
+        if (length >= 0) {
+            found.emplace_back(std::move(name),
+                               std::string(target.data(), static_cast<std::size_t>(length)));
         }
-        if (names.size() == limit) {
-            return fail(std::errc::file_too_large,
-                        fmt::format("{} has more than {} entries", named(path), limit));
-        }
-        names.push_back(std::move(name));
-        errno = 0;
     }
-    if (errno != 0) {
-        return fail_errno("list " + named(path));
-    }
-    std::ranges::sort(names);
-    return names;
+    return found;
 }
 
 Result<std::string> Root::link_target(std::string_view path) const {

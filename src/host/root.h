@@ -57,6 +57,11 @@ public:
     // Where a symbolic link points, unresolved.
     [[nodiscard]] Result<std::string> link_target(std::string_view path) const;
 
+    // The names in a folder that are symbolic links, with where they point: one call for each,
+    // which is what makes looking through everybody's descriptors affordable. EFBIG as list().
+    [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> links(
+        std::string_view path, std::size_t limit) const;
+
 private:
     Root(UniqueFd folder, std::string name, bool live)
         : folder_(std::move(folder)), name_(std::move(name)), live_(live) {}

@@ -24,7 +24,9 @@ Root open_root(const RootFixture& fixture) {
 
 TEST(Root, ResolvesAbsoluteLinksInsideItself) {
     RootFixture fixture;
-    fixture.file("etc/real", "inside").link("etc/name", "/etc/real").link("up", "../../../etc/real");
+    fixture.file("etc/real", "inside")
+        .link("etc/name", "/etc/real")
+        .link("up", "../../../etc/real");
     const auto root = open_root(fixture);
     EXPECT_EQ(root.read("etc/name", 64).value(), "inside");
     EXPECT_EQ(root.read("up", 64).value(), "inside");
@@ -74,6 +76,13 @@ TEST(Root, ListsNamesSortedAndBounded) {
     const auto root = open_root(fixture);
     EXPECT_THAT(root.list("d").value(), ElementsAre("a", "b", "c"));
     EXPECT_EQ(root.list("d", 2).error().code, std::errc::file_too_large);
+}
+
+TEST(Root, GivesTheLinksOfAFolderAndWhereTheyPoint) {
+    RootFixture fixture;
+    fixture.file("d/file", "").link("d/link", "/nowhere");
+    EXPECT_THAT(open_root(fixture).links("d", 8).value(),
+                ElementsAre(testing::Pair("link", "/nowhere")));
 }
 
 TEST(Root, RefusesANameWithANulByte) {

@@ -32,7 +32,7 @@ std::string policy_source(std::string_view rules, std::string_view bpf_class) {
     text +=
         "sensitivity s0;\ndominance { s0 }\ncategory c0;\nlevel s0:c0;\n"
         "mlsconstrain process transition ( l1 eq l2 );\n"
-        "attribute domain;\ntype kernel_t, domain;\n";
+        "attribute domain;\ntype kernel_t, domain;\nallow domain self:process transition;\n";
     text += rules;
     text +=
         "role system_r;\nrole system_r types domain;\n"
@@ -49,10 +49,13 @@ constexpr auto kRule =
 std::string compiled(const std::string& source, const std::string& unknown = "deny") {
     RootFixture folder;
     folder.file("policy.conf", source);
-    auto compiler = Subprocess::start(
-        {.program = "/usr/bin/checkpolicy",
-         .arguments = {"-M", "-U", unknown, "-o", (folder.path() / "out").string(),
-                       (folder.path() / "policy.conf").string()}});
+    auto compiler = Subprocess::start({.program = "/usr/bin/checkpolicy",
+                                       .arguments = {"-M",
+                                                     "-U",
+                                                     unknown,
+                                                     "-o",
+                                                     (folder.path() / "out").string(),
+                                                     (folder.path() / "policy.conf").string()}});
     if (!compiler || compiler->wait(std::chrono::seconds(30)) != 0) {
         ADD_FAILURE() << "checkpolicy did not compile:\n" << source;
         return {};
@@ -136,8 +139,8 @@ TEST(SelinuxPolicy, WithTheRuleAllows) {
 TEST(SelinuxPolicy, WithoutTheRuleDeniesAndNamesWhat) {
     RootFixture fixture;
     enforcing(fixture);
-    const std::string some = std::string(kService) +
-                             "allow domain self:bpf { map_create map_read map_write };\n";
+    const std::string some =
+        std::string(kService) + "allow domain self:bpf { map_create map_read map_write };\n";
     fixture.file("etc/selinux/targeted/policy/policy.31", compiled(policy_source(some, kBpfClass)))
         .file("etc/selinux/targeted/policy/policy.30", "old and damaged");
     const auto facts = facts_of(fixture);
@@ -184,7 +187,8 @@ TEST(SelinuxPolicy, ThatDoesNotKnowTheClassDecidesAsItsHeaderSays) {
 }
 
 TEST(SelinuxPolicy, ThatIsDamagedIsUnknownAndHurtsNobody) {
-    const auto whole = compiled(policy_source(std::string(kService) + std::string(kRule), kBpfClass));
+    const auto whole =
+        compiled(policy_source(std::string(kService) + std::string(kRule), kBpfClass));
     ASSERT_FALSE(whole.empty());
     RootFixture fixture;
     enforcing(fixture);
