@@ -112,6 +112,7 @@ Program::Program() {
                      .help = {"tell the version", "indica la versión"},
                      .into = &settings_.version}},
         .verbs = {status_verb(),
+                  faults_verb(),
                   selftest_verb(),
                   scan_verb(),
                   quarantine_verb(),

@@ -65,17 +65,20 @@ Result<> Components::start_health() {
         .reporter = *reporter_,
         .policies = policies_,
         .collect = [this](Facts& facts) { collect_facts(facts); },
-        .repair = [this](health::Heal action, const Episode& episode) {
-            return repair(action, episode);
-        }});
+        .repair = [this](health::Heal action,
+                         const Episode& episode) { return repair(action, episode); }});
     const auto poke = [this] { health_->poke(); };
     std::vector<HostWatch::Place> places{
         {.folder = (options_.sysroot / "etc").lexically_normal().native(),
          .names = {"passwd", "group", "shadow", "login.defs"},
          .content = true,
          .changed = poke}};
-    for (const auto& folder : {paths_.policy.parent_path(), paths_.state, paths_.definitions,
-                               paths_.quarantine, paths_.logs, paths_.run}) {
+    for (const auto& folder : {paths_.policy.parent_path(),
+                               paths_.state,
+                               paths_.definitions,
+                               paths_.quarantine,
+                               paths_.logs,
+                               paths_.run}) {
         places.push_back({.folder = folder.native(), .changed = poke});
     }
     host_watch_ = TRY(HostWatch::create(loop_, std::move(places)), "watch the host");
@@ -226,8 +229,7 @@ void Components::collect_files(Facts& facts) const {
             state.sensor.error.empty() ? "the kernel has ended it" : state.sensor.error;
     }
     for (const auto& place : state.sensor.places) {
-        files.watched +=
-            place.state == "watched" || place.state == "local-changes-only" ? 1U : 0U;
+        files.watched += place.state == "watched" || place.state == "local-changes-only" ? 1U : 0U;
         if (place.state == "unwatched") {
             files.unwatched.push_back({.path = place.path,
                                        .type = place.type,
@@ -302,14 +304,15 @@ std::string Components::repair(health::Heal action, const Episode& episode) {
         case health::Heal::None:
             return "there is no repair";
         case health::Heal::RestoreAccess:
-            return heal({.programs = options_.programs, .verb = "restore-access",
+            return heal({.programs = options_.programs,
+                         .verb = "restore-access",
                          .prefix = options_.prefix});
         case health::Heal::CreateScanUser: {
             if (!host_root_->is_live()) {
                 return "accounts of another root are not touched";
             }
-            auto result = heal({.programs = options_.programs, .verb = "create-scan-user",
-                                .prefix = {}});
+            auto result =
+                heal({.programs = options_.programs, .verb = "create-scan-user", .prefix = {}});
             const std::scoped_lock lock(creation_mutex_);
             creation_error_ = result;
             return result;

@@ -17,8 +17,7 @@ constexpr std::chrono::seconds kPatience{30};
 constexpr std::size_t kMostSaid = 2000;
 
 bool under_systemd() {
-    return std::getenv("INVOCATION_ID") != nullptr &&
-           ::access("/run/systemd/private", F_OK) == 0;
+    return std::getenv("INVOCATION_ID") != nullptr && ::access("/run/systemd/private", F_OK) == 0;
 }
 
 // What is in the pipe, as one line; never waits.

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "health/catalogue.h"
 #include "health/render.h"
+#include "health/repairs.h"
 #include "wire/fault_json.h"
 
 namespace vigia::daemon {
@@ -23,30 +24,6 @@ constexpr milliseconds kTickWhileRaised{500};
 constexpr milliseconds kTick{2000};
 constexpr std::size_t kMostJobs = 32;
 constexpr std::chrono::minutes kFixPatience{1};
-
-constexpr std::string_view name_of(health::Heal action) {
-    switch (action) {
-        case health::Heal::None:
-            return "none";
-        case health::Heal::RestoreAccess:
-            return "restore-access";
-        case health::Heal::CreateScanUser:
-            return "create-scan-user";
-        case health::Heal::SetDefinitionsAside:
-            return "set-definitions-aside";
-        case health::Heal::RetryLoad:
-            return "retry-load";
-        case health::Heal::RetryFileMonitor:
-            return "retry-file-monitor";
-        case health::Heal::InstallHeaders:
-            return "install-headers";
-        case health::Heal::InstallSelinuxModule:
-            return "install-selinux-module";
-        case health::Heal::RetryKernelPrograms:
-            return "retry-kernel-programs";
-    }
-    return "unknown";
-}
 
 FaultPhase phase_of(Transition::Kind kind) {
     switch (kind) {
@@ -66,12 +43,12 @@ std::string message_of(const Transition& transition, const FaultReport& report) 
     const auto& episode = transition.episode;
     switch (transition.kind) {
         case Transition::Kind::Raised:
-            return fmt::format("Fault {} raised: {}: {}{}",
-                               episode.id,
-                               report.title,
-                               report.description,
-                               episode.flapping ? " (it comes and goes; it stays raised until quiet)"
-                                                : "");
+            return fmt::format(
+                "Fault {} raised: {}: {}{}",
+                episode.id,
+                report.title,
+                report.description,
+                episode.flapping ? " (it comes and goes; it stays raised until quiet)" : "");
         case Transition::Kind::Updated:
             return fmt::format("Fault {} changed, {}: {}",
                                episode.id,
@@ -251,8 +228,7 @@ void HealthMonitor::publish(const Facts& facts) {
         view.open = engine_->open();
         view.doubts = engine_->doubts();
     }
-    view.overall =
-        health::overall_state(view.open, view.doubts, facts.now, self_test_passed_);
+    view.overall = health::overall_state(view.open, view.doubts, facts.now, self_test_passed_);
     const std::scoped_lock lock(view_mutex_);
     view_ = std::move(view);
 }
@@ -296,12 +272,12 @@ void HealthMonitor::tell_repair(const Job& job, const std::string& result) {
          .severity = Severity::Informational,
          .message = fmt::format("repair of fault {} ({}){}: {}",
                                 request.fault->id,
-                                name_of(request.action),
+                                health::name_of(request.action),
                                 job.by_hand ? ", asked for" : "",
                                 result.empty() ? "done" : result),
          .body = ServiceBody{.action = ServiceAction::HealAttempted,
                              .facts = {{"fault", std::to_string(request.fault->id)},
-                                       {"repair", std::string(name_of(request.action))},
+                                       {"repair", std::string(health::name_of(request.action))},
                                        {"attempt", std::to_string(request.attempt)},
                                        {"result", result.empty() ? "done" : result}}}});
     parts_.reporter.commit(std::move(change));
@@ -312,14 +288,15 @@ Result<HealthMonitor::Repair> HealthMonitor::fix(int id) {
     const auto found = std::ranges::find(open, id, &Episode::id);
     const auto* fault = health::find_fault(id);
     if (found == open.end() || fault == nullptr) {
-        return fail(std::errc::no_such_file_or_directory, fmt::format("fault {} is not raised", id));
+        return fail(std::errc::no_such_file_or_directory,
+                    fmt::format("fault {} is not raised", id));
     }
     const auto* cause = health::find_cause(*fault, found->cause);
     if (cause == nullptr || cause->heal.action == health::Heal::None) {
-        return fail(std::errc::not_supported,
-                    fmt::format("fault {} ({}) has no automatic repair; follow its remedy",
-                                id,
-                                found->cause));
+        return fail(
+            std::errc::not_supported,
+            fmt::format(
+                "fault {} ({}) has no automatic repair; follow its remedy", id, found->cause));
     }
     Repair repair{.fault = id, .action = cause->heal.action, .result = {}};
     auto answer = std::make_shared<std::optional<std::string>>();
@@ -331,9 +308,8 @@ Result<HealthMonitor::Repair> HealthMonitor::fix(int id) {
                      .by_hand = true,
                      .answer = answer});
     jobs_changed_.notify_all();
-    if (!jobs_changed_.wait_for(lock, repairer_.get_stop_token(), kFixPatience, [&] {
-            return answer->has_value();
-        })) {
+    if (!jobs_changed_.wait_for(
+            lock, repairer_.get_stop_token(), kFixPatience, [&] { return answer->has_value(); })) {
         return fail(std::errc::timed_out, "the repair has not ended yet");
     }
     repair.result = **answer;

@@ -53,10 +53,10 @@ void HostWatch::read_events() {
             const std::string name = event->len > 0 ? event->name : "";
             for (std::size_t place = 0; place < places_.size(); ++place) {
                 const auto& names = places_[place].names;
-                const bool ours = (event->mask & IN_Q_OVERFLOW) != 0 ||
-                                  (event->wd == marks_[place] &&
-                                   (names.empty() || name.empty() ||
-                                    std::ranges::find(names, name) != names.end()));
+                const bool ours =
+                    (event->mask & IN_Q_OVERFLOW) != 0 ||
+                    (event->wd == marks_[place] && (names.empty() || name.empty() ||
+                                                    std::ranges::find(names, name) != names.end()));
                 touched[place] = touched[place] || ours;
                 if (event->wd == marks_[place] && (event->mask & IN_IGNORED) != 0) {
                     marks_[place] = -1;

@@ -26,9 +26,9 @@ public:
     struct State {
         std::uint64_t delivered = 0;  // sequence
         std::uint64_t waiting = 0;
-        std::string error;             // empty: fine
-        int error_number = 0;          // errno-like, 0: fine
-        std::uint64_t torn_bytes = 0;  // cut from the file at start
+        std::string error;                        // empty: fine
+        int error_number = 0;                     // errno-like, 0: fine
+        std::uint64_t torn_bytes = 0;             // cut from the file at start
         std::optional<BootTime> renewed_at = {};  // the file was taken away and begun anew
     };
 

@@ -89,7 +89,8 @@ Result<PlainFile> open_plain(int folder, const std::string& name) {
     if (!S_ISREG(info.st_mode)) {
         return fail(std::errc::invalid_argument, printable(name) + " is not a plain file");
     }
-    return PlainFile{.descriptor = std::move(file), .size = static_cast<std::uint64_t>(info.st_size)};
+    return PlainFile{.descriptor = std::move(file),
+                     .size = static_cast<std::uint64_t>(info.st_size)};
 }
 
 Result<> add_file(Hasher& hasher, int folder, const std::string& name) {

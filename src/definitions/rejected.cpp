@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kDigits = 64;   // of a digest, before the hyphen and the name
+constexpr std::size_t kDigits = 64;    // of a digest, before the hyphen and the name
 constexpr std::size_t kMostKept = 50;  // files; the oldest go
 constexpr std::string_view kReason = ".reason";
 

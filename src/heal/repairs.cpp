@@ -56,9 +56,10 @@ Result<> run(const char* program, std::vector<std::string> arguments) {
     if (!status) {
         return fail(std::errc::timed_out, program);
     }
-    return *status == 0 ? Result<>{}
-                        : Result<>{fail(std::errc::operation_not_permitted,
-                                        std::string(program) + ": " + describe_wait_status(*status))};
+    return *status == 0
+               ? Result<>{}
+               : Result<>{fail(std::errc::operation_not_permitted,
+                               std::string(program) + ": " + describe_wait_status(*status))};
 }
 
 std::string first_of(const std::array<const char*, 2>& programs) {
@@ -99,8 +100,15 @@ Result<> create_scan_user() {
     if (facts.users->empty()) {
         const auto program = first_of({"/usr/sbin/useradd", "/sbin/useradd"});
         TRY(run(program.c_str(),
-                {"--system", "--gid", kUser, "--no-create-home", "--home-dir", "/nonexistent",
-                 "--shell", "/usr/sbin/nologin", kUser}));
+                {"--system",
+                 "--gid",
+                 kUser,
+                 "--no-create-home",
+                 "--home-dir",
+                 "/nonexistent",
+                 "--shell",
+                 "/usr/sbin/nologin",
+                 kUser}));
     }
     return {};
 }

@@ -211,7 +211,8 @@ Exit print_nagios(const std::string& state, const json& status) {
 
 Exit run_status(const Context& context, bool nagios) {
     auto exit = Exit::Fine;
-    const auto status = fetch(context, "/v1/status", exit);
+    const auto status = fetch(
+        context, context.language == Language::Spanish ? "/v1/status?lang=es" : "/v1/status", exit);
     constexpr auto kNagiosUnknown = static_cast<Exit>(3);
     if (!status) {
         if (nagios) {
