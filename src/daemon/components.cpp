@@ -53,6 +53,14 @@ Components::Components(Options options, EventLoop& loop)
 }
 
 Components::~Components() {
+    // What has no verdict by now is found again from the watermark, so it is moved before the scans
+    // under way are broken off; without that, everything below would wait for a slow file.
+    if (monitor_) {
+        move_watermark();
+    }
+    if (scanner_) {
+        scanner_->stop();
+    }
     // Those that call into others go first; members follow in reverse order.
     control_.reset();
     host_watch_.reset();
@@ -60,9 +68,6 @@ Components::~Components() {
     sources_.clear();
     self_tests_ = {};
     on_demand_.reset();
-    if (monitor_) {
-        move_watermark();
-    }
     monitor_.reset();
     walker_.reset();
     pipeline_.reset();
