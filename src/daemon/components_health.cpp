@@ -111,10 +111,11 @@ void Components::collect_facts(Facts& facts) {
     HostFacts host;
     host.scan_user = host::scan_user(*host_root_, kScanUser);
     host.login_defs = host::login_defs(*host_root_);
-    host.own_paths = host::own_paths(*own_root_, own_paths());
+    host.own_paths = host::own_paths(*own_root_, own_paths(), &*host_root_);
     for (auto& wrong : host.own_paths.wrong) {
         if (!options_.prefix.empty()) {
-            wrong.path = (std::filesystem::path(options_.prefix) / wrong.path).native().substr(1);
+            wrong.path =
+                std::filesystem::absolute(options_.prefix).lexically_normal().native() + wrong.path;
         }
     }
     host::describe_scan_user(host, facts);

@@ -25,17 +25,18 @@ constexpr std::chrono::seconds kPatience{20};
 
 Result<> mend(int root, const PathDeviation& wrong) {
     const auto& expected = wrong.expected;
-    const auto path = printable("/" + wrong.path);
+    const auto path = printable(wrong.path);
+    const auto inside = wrong.path.substr(wrong.path.find_first_not_of('/'));
     if (wrong.what == PathDeviation::What::WrongKind) {
         return fail(std::errc::not_a_directory,
                     path + " is a " + wrong.found_kind + "; look at it and take it away");
     }
     if (wrong.what == PathDeviation::What::Missing &&
-        ::mkdirat(root, wrong.path.c_str(), expected.mode) < 0 && errno != EEXIST) {
+        ::mkdirat(root, inside.c_str(), expected.mode) < 0 && errno != EEXIST) {
         return fail_errno("make " + path);
     }
     const auto found = TRY(open_beneath(
-        root, wrong.path.c_str(), O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
+        root, inside.c_str(), O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
     // O_PATH cannot be given to fchmod; the kernel's name for it leads to the same inode.
     const auto self = "/proc/self/fd/" + std::to_string(found.get());
     if (::fchownat(found.get(), "", expected.uid, expected.gid, AT_EMPTY_PATH) < 0) {
@@ -77,8 +78,9 @@ Result<> restore_access(const std::filesystem::path& prefix) {
         std::erase_if(table,
                       [](const ExpectedPath& path) { return path.path.starts_with("usr/"); });
     }
+    const auto machine = TRY(host::Root::open("/"), "open the root");
     Result<> first{};
-    for (const auto& wrong : host::own_paths(root, table).wrong) {
+    for (const auto& wrong : host::own_paths(root, table, &machine).wrong) {
         const auto mended = mend(top.get(), wrong);
         if (!mended && first) {
             first = mended;

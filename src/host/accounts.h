@@ -33,8 +33,11 @@ namespace vigia::host {
 [[nodiscard]] std::vector<std::string> misconfigurations(const ScanUserFacts& facts);
 
 // Compares with what is found under the root; links are not followed, so one in the place of a
-// folder is wrong.
-[[nodiscard]] OwnPaths own_paths(const Root& root, const std::vector<ExpectedPath>& table);
+// folder is wrong. Groups are those of `accounts`, of the root itself where it is not given (an
+// instance under a prefix has its own folders, but the accounts of the machine).
+[[nodiscard]] OwnPaths own_paths(const Root& root,
+                                 const std::vector<ExpectedPath>& table,
+                                 const Root* accounts = nullptr);
 
 // The places of a package as docs/API.md ("Programs and places") states them.
 [[nodiscard]] std::vector<ExpectedPath> installed_paths();

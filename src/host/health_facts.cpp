@@ -16,7 +16,7 @@ Fact<bool> is_there(const Fact<std::vector<T>>& entries) {
 }
 
 Facts::WrongAccess wrong_access(const PathDeviation& deviation) {
-    Facts::WrongAccess wrong{.path = "/" + deviation.path,
+    Facts::WrongAccess wrong{.path = deviation.path,
                              .expected = {.mode = deviation.expected.mode,
                                           .uid = deviation.expected.uid,
                                           .gid = deviation.expected.gid}};

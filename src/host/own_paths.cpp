@@ -73,9 +73,9 @@ void check(const Root& root, const ExpectedPath& row, const ModeAndOwner& expect
 
 }  // namespace
 
-OwnPaths own_paths(const Root& root, const std::vector<ExpectedPath>& table) {
+OwnPaths own_paths(const Root& root, const std::vector<ExpectedPath>& table, const Root* accounts) {
     OwnPaths out;
-    const auto groups = root.read("etc/group", kMaxGroupFile);
+    const auto groups = (accounts == nullptr ? root : *accounts).read("etc/group", kMaxGroupFile);
     const auto known = groups ? parse_group(*groups) : std::vector<AccountGroup>{};
     for (const auto& row : table) {
         if (out.checked == kMaxTable) {
