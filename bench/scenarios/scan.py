@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A scan on demand of a part of /usr, the first time and again."""
+import os
+import pathlib
+import shutil
+
+from lib.disk import EXT4
+from lib.measure import Series, met, timed
+from lib.processes import run as run_program
+from lib.report import Report
+
+SOURCE = pathlib.Path("/usr")
+LARGEST = 4 << 20  # bytes
+WARM_LIMIT = 0.1  # of sha256sum
+
+
+def choose(count: int) -> list[pathlib.Path]:
+    """So many files, evenly over all of /usr in the order of their names."""
+    files = []
+    for folder, folders, names in os.walk(SOURCE):
+        folders.sort()
+        for name in sorted(names):
+            file = pathlib.Path(folder, name)
+            if file.is_file() and not file.is_symlink() and 0 < file.stat().st_size <= LARGEST:
+                files.append(file)
+    return [files[i * len(files) // count] for i in range(count)]
+
+
+def copy_of(files, folder: pathlib.Path) -> int:
+    total = 0
+    for file in files:
+        target = folder / file.relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+        total += target.stat().st_size
+    return total
+
+
+def run(bench) -> Report:
+    disk = bench.disk()
+    (disk / "watched").mkdir()
+    tree = disk / "tree"
+    total = copy_of(choose(bench.scanned), tree)
+    files = sorted(p for p in tree.rglob("*") if p.is_file())
+    yardstick = Series()
+    ours = {"cold": Series(), "warm": Series()}
+    peer = {"cold": Series(), "warm": Series()}
+
+    def digest():
+        return run_program(["sha256sum", "--", *files])
+
+    def vigia_scan(product):
+        job = product.scan([tree])
+        if job["state"] != "completed" or job["files"] != len(files) or job["errors_total"]:
+            raise RuntimeError(f"scan: {job['state']}, {job['files']} files, {job['errors'][:3]}")
+
+    digest()  # the page cache is warm for everybody
+    for turn in range(bench.rounds):
+        bench.say(f"round {turn + 1}")
+        yardstick.add(timed(digest))
+        product = bench.vigia(disk / "prefix", disk / "watched")
+        product.forget()
+        with product:
+            for series in ours.values():
+                series.add(timed(lambda p=product: vigia_scan(p)))
+        with bench.clamd() as clamd:
+            for series in peer.values():
+                series.add(timed(lambda c=clamd: c.scan([tree])))
+    report = Report(
+        "scan",
+        f"vigia scan of {len(files)} files of /usr",
+        ["what", "Vigía, s", "clamdscan, s", "Vigía against clamdscan", "Vigía against sha256sum",
+         "clamdscan against sha256sum", "target", "met"],
+        [
+            bench.set_text(),
+            f"{len(files)} files, {total / 2**20:.0f} MiB, evenly over /usr, none above "
+            f"{LARGEST >> 20} MiB, copied; {EXT4}; page cache warm for all",
+            "cold: the product has just been started and knows none of the files; warm: the same "
+            "command again; clamdscan --multiscan --fdpass",
+            f"yardstick: one sha256sum of the same files, {yardstick.text()} s",
+        ],
+    )
+    for what in ours:
+        to_peer, to_digest = ours[what] / peer[what], ours[what] / yardstick
+        cold = what == "cold"
+        report.row(
+            what,
+            ours[what].text(3),
+            peer[what].text(3),
+            to_peer.text(),
+            to_digest.text(),
+            (peer[what] / yardstick).text(),
+            "≤ clamdscan" if cold else f"≤ {WARM_LIMIT} of sha256sum",
+            met(to_peer.median, 1.0) if cold else met(to_digest.median, WARM_LIMIT),
+        )
+    return report

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What dies is one process that scans; how long until there is a verdict again."""
+import os
+import signal
+import time
+
+from lib.clam import Clamonacc
+from lib.measure import Series, met, timed
+from lib.processes import Late, wait_until
+from lib.report import Report
+from lib.samples import infected
+from lib.tail import Tail
+
+LIMIT = 0.5  # seconds
+PATIENCE = 10  # seconds after clamd is back, for a file that was dropped while it was away
+
+
+class Samples:
+    """Files never seen before, each a detection."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = 0
+
+    def drop(self):
+        self.made += 1
+        file = self.folder / f"sample{self.made}"
+        file.write_bytes(infected(self.made))
+        return file
+
+
+def detected(tail: Tail, file) -> float | None:
+    """When the event of its detection could be read (time.time)."""
+    name = f'"path":"{file}"'.encode()
+    for at, line in tail.lines:
+        if b'"threat-detected"' in line and name in line.replace(b'": "', b'":"'):
+            return at
+    return None
+
+
+def drop_and_wait(tail: Tail, samples: Samples, before=lambda: None, seconds: float = 300) -> float:
+    """From before() to the detection of a file dropped right after it."""
+    begun = time.time()
+    before()
+    file = samples.drop()
+    at = wait_until(f"{file} is detected", seconds, lambda: detected(tail, file), 0.005)
+    return at - begun
+
+
+def measure_vigia(bench, disk, samples) -> dict[str, Series]:
+    found = {name: Series() for name in ("no death", "worker", "zygote")}
+    product = bench.vigia(disk / "prefix", samples.folder)
+    product.workers = "1"  # so that nobody else can give the next verdict
+    with product, Tail(product.events) as tail:
+        for turn in range(bench.rounds):
+            bench.say(f"vigia, round {turn + 1}")
+            found["no death"].add(drop_and_wait(tail, samples))
+            number = (signal.SIGKILL, signal.SIGSEGV)[turn % 2]
+            _, worker = product.scan_service()
+            found["worker"].add(
+                drop_and_wait(tail, samples, lambda w=worker, n=number: os.kill(w, n))
+            )
+            zygote, _ = wait_until("a worker again", 60, lambda: whole_service(product))
+            found["zygote"].add(
+                drop_and_wait(tail, samples, lambda z=zygote: os.kill(z, signal.SIGKILL))
+            )
+            wait_until("a service again", 300, lambda: whole_service(product))
+    return found
+
+
+def whole_service(product) -> list[int] | None:
+    pids = product.scan_service()
+    return pids if len(pids) == 2 and product.status()["scan"]["state"] == "ready" else None
+
+
+def measure_clamd(bench, samples) -> tuple[Series, Series, int]:
+    """Without a death; killed, started again at once, to the verdict; dropped files never found."""
+    plain, killed, missed = Series(), Series(), 0
+    with bench.clamd(samples.folder) as clamd:
+        for turn in range(bench.rounds):
+            bench.say(f"clamd, round {turn + 1}")
+            plain.add(timed(lambda: clamd.scan([samples.drop()], good=(1,))))
+            with Clamonacc(clamd) as watcher:
+                watcher.wait_watching(samples.folder / "proof", infected(0))
+                begun = time.monotonic()
+                clamd.program.signal(signal.SIGKILL)
+                dropped = samples.drop()
+                clamd.stop()
+                clamd.start()
+                clamd.scan([dropped], good=(1,))
+                killed.add(time.monotonic() - begun)
+                try:
+                    wait_until("found", PATIENCE, lambda d=dropped: str(d) in watcher.found())
+                except Late:
+                    missed += 1
+    return plain, killed, missed
+
+
+def run(bench) -> Report:
+    disk = bench.disk(512)
+    (disk / "watched").mkdir()
+    samples = Samples(disk / "watched")
+    ours = measure_vigia(bench, disk, samples)
+    plain, killed, missed = measure_clamd(bench, samples)
+    report = Report(
+        "worker-death",
+        "from the death of what scans to the next verdict",
+        ["what", "seconds to the verdict", "against clamd", "target", "met"],
+        [
+            bench.set_text(),
+            "Vigía with one worker: an infected file is dropped into the watched folder right after "
+            "the kill (SIGKILL and SIGSEGV in turn), until its event can be read in events.jsonl",
+            "clamd killed with SIGKILL and started again at once by this script (its unit would not "
+            "do it), until clamdscan of a file gives its verdict",
+        ],
+    )
+    worker, zygote = ours["worker"], ours["zygote"]
+    report.row("Vigía, nothing dies", ours["no death"].text(3), "", "", "")
+    report.row("clamd, nothing dies (clamdscan)", plain.text(3), "", "", "")
+    report.row(
+        "Vigía, its worker dies",
+        worker.text(3),
+        (worker / killed).text(3),
+        f"≤ {LIMIT} s",
+        met(worker.median, LIMIT),
+    )
+    report.row("Vigía, its zygote dies", zygote.text(3), (zygote / killed).text(3), "", "")
+    report.row("clamd dies", killed.text(3), "1", "", "")
+    report.row("files dropped meanwhile and never found: Vigía", "0", "", "0", "yes")
+    report.row(
+        f"the same: clamonacc, {PATIENCE} s after clamd was back", f"{missed} of {bench.rounds}", "", "", ""
+    )
+    return report
