@@ -3,7 +3,8 @@
 
 usage: burst_writer.py FOLDER FIRST COUNT EVERY LOG
 Writes files FIRST … FIRST+COUNT-1; each with a number that EVERY divides is infected, and LOG says
-when its close began: "time.time() path".
+when its close began: "time.time() path". One clean file in ten has a name of something that runs,
+of the infected ones every second.
 """
 import os
 import pathlib
@@ -11,7 +12,7 @@ import random
 import sys
 import time
 
-from samples import infected
+from samples import ending, infected
 
 PER_FOLDER = 50
 
@@ -24,7 +25,7 @@ def main() -> None:
     for number in range(first, first + count):
         place = folder / f"d{number // PER_FOLDER}"
         place.mkdir(exist_ok=True)
-        path = place / f"f{number}"
+        path = place / f"f{number}{ending(number, every)}"
         bad = number % every == 0
         data = infected(number) if bad else b"%d\n" % number + dice.randbytes(600).hex().encode()
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -35,4 +36,5 @@ def main() -> None:
     log.write_text("".join(lines))
 
 
-main()
+if __name__ == "__main__":
+    main()
