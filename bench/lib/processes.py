@@ -93,6 +93,17 @@ def _stat_fields(pid: int) -> list[bytes] | None:
     return text[text.rindex(b")") + 2 :].split()
 
 
+def parent_of(pid: int) -> int:
+    fields = _stat_fields(pid)
+    return int(fields[1]) if fields else 0
+
+
+def is_running(pid: int) -> bool:
+    """Also false for a zombie: it does nothing any more."""
+    fields = _stat_fields(pid)
+    return bool(fields) and fields[0] not in (b"Z", b"X")
+
+
 def descendants(pid: int) -> list[int]:
     """The process and everything below it."""
     parents = {}

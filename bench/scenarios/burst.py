@@ -143,8 +143,10 @@ def run(bench) -> Report:
         ["what", "Vigía", "clamd + clamonacc", "Vigía against the peer", "target", "met"],
         [
             bench.set_text(),
-            f"{EXT4}; contents all different; detections only reported; one clean file in ten and every second infected file has the name of a program; latency from the begin of "
-            f"close() until the line can be read in the product's log (read every {Tail.POLL * 1000:.0f} ms)",
+            f"{EXT4}; contents all different; detections only reported",
+            "one clean file in ten and every second infected one has the name of a program",
+            "latency: from the begin of close() until the line can be read in the product's log "
+            f"(read every {Tail.POLL * 1000:.0f} ms)",
         ],
     )
     report.row(

@@ -7,12 +7,15 @@ import time
 
 from lib.clam import Clamonacc
 from lib.measure import Series, met, timed
-from lib.processes import Late, wait_until
+from lib.processes import Late, is_running, parent_of, wait_until
 from lib.report import Report
 from lib.samples import infected
 from lib.tail import Tail
 
 LIMIT = 0.5  # seconds
+# A service that ends sooner than this after it was ready starts again with a delay that doubles, so
+# that a set which kills it does not keep the machine busy. Measured is the end of one that ran.
+PROVEN = 12  # seconds
 PATIENCE = 10  # seconds after clamd is back, for a file that was dropped while it was away
 
 
@@ -22,6 +25,7 @@ class Samples:
     def __init__(self, folder):
         self.folder = folder
         self.made = 0
+        self.missed = 0
 
     def drop(self):
         self.made += 1
@@ -39,13 +43,17 @@ def detected(tail: Tail, file) -> float | None:
     return None
 
 
-def drop_and_wait(tail: Tail, samples: Samples, before=lambda: None, seconds: float = 300) -> float:
-    """From before() to the detection of a file dropped right after it."""
+def drop_and_wait(tail: Tail, samples: Samples, before=lambda: None, seconds: float = 120) -> float:
+    """From before() to the detection of a file dropped right after it; so many seconds and counted
+    as missed if there is none."""
     begun = time.time()
     before()
     file = samples.drop()
-    at = wait_until(f"{file} is detected", seconds, lambda: detected(tail, file), 0.005)
-    return at - begun
+    try:
+        return wait_until("detected", seconds, lambda: detected(tail, file), 0.005) - begun
+    except Late:
+        samples.missed += 1
+        return seconds
 
 
 def measure_vigia(bench, disk, samples) -> dict[str, Series]:
@@ -53,6 +61,7 @@ def measure_vigia(bench, disk, samples) -> dict[str, Series]:
     product = bench.vigia(disk / "prefix", samples.folder)
     product.workers = "1"  # so that nobody else can give the next verdict
     with product, Tail(product.events) as tail:
+        ready = time.monotonic()
         for turn in range(bench.rounds):
             bench.say(f"vigia, round {turn + 1}")
             found["no death"].add(drop_and_wait(tail, samples))
@@ -61,22 +70,28 @@ def measure_vigia(bench, disk, samples) -> dict[str, Series]:
             found["worker"].add(
                 drop_and_wait(tail, samples, lambda w=worker, n=number: os.kill(w, n))
             )
+            time.sleep(max(0.0, ready + PROVEN - time.monotonic()))
             pids = wait_until("a worker again", 60, lambda: whole_service(product))
             found["all"].add(drop_and_wait(tail, samples, lambda p=pids: kill_all(p)))
             wait_until("a service again", 300, lambda: whole_service(product))
+            ready = time.monotonic()
     return found
 
 
 def kill_all(pids) -> None:
-    """The zygote first, so that it makes no other worker."""
+    """The zygote first, so that it makes no other worker; returns when both are gone."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # the worker may end with its zygote
             os.kill(pid, signal.SIGKILL)
+    wait_until("the service is gone", 10, lambda: not any(map(is_running, pids)), 0.001)
 
 
 def whole_service(product) -> list[int] | None:
+    """Zygote and worker, if those two are all there is: nothing is on its way in or out."""
     pids = product.scan_service()
-    return pids if len(pids) == 2 and product.status()["scan"]["state"] == "ready" else None
+    parents = [parent_of(pid) for pid in pids]
+    whole = len(pids) == 2 and parents == [product.program.pid, pids[0]]
+    return pids if whole and product.status()["scan"]["state"] == "ready" else None
 
 
 def measure_clamd(bench, samples) -> tuple[Series, Series, int]:
@@ -138,7 +153,13 @@ def run(bench) -> Report:
         "",
     )
     report.row("clamd dies: definitions are loaded again", killed.text(3), "1", "", "")
-    report.row("files dropped meanwhile and never found: Vigía", "0", "", "0", "yes")
+    report.row(
+        "files dropped in all this and never found: Vigía",
+        f"{samples.missed} of {3 * bench.rounds}",
+        "",
+        "0",
+        met(samples.missed, 0),
+    )
     report.row(
         f"the same: clamonacc, {PATIENCE} s after clamd was back", f"{missed} of {bench.rounds}", "", "", ""
     )
