@@ -5,6 +5,7 @@ usage: run.sh [NAME…]     without a name: all of them
   engine-memory  worker-death  foreground  burst  scan
 environment:
   VIGIA_BENCH_ROUNDS   5      fewer for a trial; a figure counts from five on
+  VIGIA_BENCH_MINUTES  7      of one scenario; no round is begun that would end later
   VIGIA_BENCH_SET      mid    small, mid (868,000 signatures), large (8.7 million)
   VIGIA_BENCH_FILES    4000   files of the tree of foreground
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected
@@ -39,8 +40,8 @@ def run_one(bench: Bench, name: str, file: pathlib.Path) -> None:
     result = scenario.run(bench)
     result.name = name
     versions = report.machine(bench.versions(), time.monotonic() - begun)
-    result.setting = [versions, f"rounds: {bench.rounds}", *result.setting]
-    if bench.rounds < 5:
+    result.setting = [versions, f"rounds: {bench.done}", *result.setting]
+    if bench.done < 5:
         result.notes.append("Fewer than five rounds: a trial, not a figure that counts.")
     print(result.plain(), flush=True)
     report.write(file, result, NAMES)

@@ -9,6 +9,9 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vigia-bench-XXXXXX")
 trap 'rmdir -- "$work"' EXIT
-# Not the last command of an `exec`: the empty folder is removed when the namespace is gone.
 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
-    python3 -B "$here/run.py" "$work" "$@"
+    python3 -B "$here/run.py" "$work" "$@" &
+inside=$!
+# unshare itself takes no notice of the gentle signals; when it is gone, all inside are.
+trap 'kill -KILL "$inside"' INT TERM HUP
+wait "$inside"

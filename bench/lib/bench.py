@@ -28,8 +28,21 @@ class Bench:
     set_name: str = dataclasses.field(
         default_factory=lambda: os.environ.get("VIGIA_BENCH_SET", "mid")
     )
+    minutes: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_MINUTES", 7))
+    done: int = 0  # rounds of the scenario that is running
     _sets: dict = dataclasses.field(default_factory=dict)
     _folders: int = 0
+
+    def turns(self):
+        """The rounds of a scenario; no further one is begun that would end after its time."""
+        begun, self.done = time.monotonic(), 0
+        while self.done < self.rounds:
+            spent = time.monotonic() - begun
+            if self.done and spent + spent / self.done > self.minutes * 60:
+                self.say(f"no time for a round more than {self.done}")
+                return
+            yield self.done
+            self.done += 1
 
     def say(self, text: str) -> None:
         print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)

@@ -128,7 +128,7 @@ def run(bench) -> Report:
     disk = bench.disk()
     alone = Series()
     figures = {name: Figures() for name in PRODUCTS}
-    for turn in range(bench.rounds):
+    for turn in bench.turns():
         bench.say(f"round {turn + 1}: nothing")
         shutil.rmtree(disk / "watched", ignore_errors=True)
         (disk / "watched").mkdir()

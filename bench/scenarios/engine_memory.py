@@ -46,7 +46,7 @@ def run(bench) -> Report:
     definitions, _ = bench.definition_set()
     engine, peer, rest = Series(), Series(), Series()
     services = {n: Series() for n in WORKERS}
-    for turn in range(bench.rounds):
+    for turn in bench.turns():
         bench.say(f"round {turn + 1}")
         engine.add(one_engine(bench, definitions))
         for workers, series in services.items():

@@ -97,7 +97,7 @@ def run(bench) -> Report:
     (disk / "watched").mkdir()
     archive, total = make_archive(disk, bench.files)
     figures = Figures()
-    for turn in range(bench.rounds):
+    for turn in bench.turns():
         for state in STATES:
             bench.say(f"round {turn + 1}: {state}")
             one_round(bench, state, disk, archive, figures)

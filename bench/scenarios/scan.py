@@ -57,7 +57,7 @@ def run(bench) -> Report:
             raise RuntimeError(f"scan: {job['state']}, {job['files']} files, {job['errors'][:3]}")
 
     digest()  # the page cache is warm for everybody
-    for turn in range(bench.rounds):
+    for turn in bench.turns():
         bench.say(f"round {turn + 1}")
         yardstick.add(timed(digest))
         product = bench.vigia(disk / "prefix", disk / "watched")
