@@ -5,7 +5,7 @@ usage: run.sh [NAME…]     without a name: all of them
   engine-memory  worker-death  foreground  burst  scan
 environment:
   VIGIA_BENCH_ROUNDS   5      fewer for a trial; a figure counts from five on
-  VIGIA_BENCH_MINUTES  7      of one scenario; no round is begun that would end later
+  VIGIA_BENCH_MINUTES  8      of one scenario; no round is begun that would end later
   VIGIA_BENCH_SET      mid    small, mid (868,000 signatures), large (8.7 million)
   VIGIA_BENCH_FILES    4000   files of the tree of foreground
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected

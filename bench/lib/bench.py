@@ -28,7 +28,7 @@ class Bench:
     set_name: str = dataclasses.field(
         default_factory=lambda: os.environ.get("VIGIA_BENCH_SET", "mid")
     )
-    minutes: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_MINUTES", 7))
+    minutes: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_MINUTES", 8))
     done: int = 0  # rounds of the scenario that is running
     _sets: dict = dataclasses.field(default_factory=dict)
     _folders: int = 0
