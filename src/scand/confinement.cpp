@@ -204,9 +204,8 @@ Result<Confinement> confine_zygote(const ZygoteTerms& terms) {
     TRY(sandbox::drop_privileges(terms.user));
     TRY(sandbox::die_with(terms.daemon));
     const int abi = TRY(restrict_zygote_files(confinement));
-    if (abi == 0 && !entered) {
-        return fail(std::errc::function_not_supported, "neither Landlock nor namespaces");
-    }
+    // With neither, the system-call filter still holds, and scanning goes on: the daemon reads it
+    // out of the description and raises fault 108.
     TRY(sandbox::restrict_system_calls(zygote_system_calls()));
     confinement.description =
         fmt::format("seccomp, {}, {}",
