@@ -237,9 +237,10 @@ TEST_P(Doctor, NamesExactlyTheFaultsThatTheMachineWouldRaise) {
     EXPECT_EQ(output.exit, GetParam().faults.empty() ? 0 : 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, Doctor, ::testing::ValuesIn(machines()), [](const auto& info) {
-    return std::string(info.param.name);
-});
+INSTANTIATE_TEST_SUITE_P(Machines,
+                         Doctor,
+                         ::testing::ValuesIn(machines()),
+                         [](const auto& machine) { return std::string(machine.param.name); });
 
 TEST(DoctorOfAKernel, AnswersForOneThatIsInstalledAndNotBooted) {
     RootFixture root;
