@@ -113,6 +113,7 @@ Program::Program() {
                      .into = &settings_.version}},
         .verbs = {status_verb(),
                   faults_verb(),
+                  doctor_verb(),
                   selftest_verb(),
                   scan_verb(),
                   quarantine_verb(),

@@ -11,6 +11,7 @@ namespace vigia::cli {
 [[nodiscard]] Verb scan_verb();
 [[nodiscard]] Verb quarantine_verb();
 [[nodiscard]] Verb faults_verb();
+[[nodiscard]] Verb doctor_verb();
 [[nodiscard]] Verb events_verb();
 [[nodiscard]] Verb policy_verb();
 [[nodiscard]] Verb definitions_verb();

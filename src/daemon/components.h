@@ -33,6 +33,7 @@
 #include "host/root.h"
 #include "journal/journal.h"
 #include "model/facts.h"
+#include "model/host_facts.h"
 #include "model/host/accounts.h"
 #include "model/status.h"
 #include "response/quarantine.h"
@@ -106,6 +107,7 @@ private:
     void collect_facts(Facts& facts);
     void collect_scan_service(Facts& facts);
     void collect_storage(Facts& facts);
+    void collect_machine(Facts& facts);
     void collect_files(Facts& facts) const;
     void follow_scan_user(const Facts& facts);
     [[nodiscard]] std::vector<ExpectedPath> own_paths() const;
@@ -157,8 +159,10 @@ private:
     std::jthread self_tests_;
     mutable std::mutex crashes_mutex_;  // guards crashes_
     std::deque<Facts::Crash> crashes_;
-    std::optional<host::Root> host_root_;  // the evaluating thread's, as the three below
+    std::optional<host::Root> host_root_;  // the evaluating thread's, as the five below
     std::optional<host::Root> own_root_;
+    HostFacts machine_;
+    std::optional<BootTime> examined_at_;
     bool user_seen_ = false;
     std::optional<unsigned> seen_uid_;
     std::mutex creation_mutex_;  // guards creation_error_

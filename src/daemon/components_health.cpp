@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "daemon/heal_client.h"
 #include "definitions/rejected.h"
 #include "host/accounts.h"
+#include "host/examine.h"
 #include "host/health_facts.h"
 #include "host/memory.h"
 
@@ -73,6 +75,11 @@ Result<> Components::start_health() {
          .names = {"passwd", "group", "shadow", "login.defs"},
          .content = true,
          .changed = poke}};
+    for (const char* folder : {"sys/fs/selinux", "etc/selinux", "usr/src", "lib/modules"}) {
+        places.push_back({.folder = (options_.sysroot / folder).lexically_normal().native(),
+                          .content = true,
+                          .changed = poke});
+    }
     for (const auto& folder : {paths_.policy.parent_path(),
                                paths_.state,
                                paths_.definitions,
@@ -119,6 +126,7 @@ void Components::collect_facts(Facts& facts) {
         }
     }
     host::describe_scan_user(host, facts);
+    collect_machine(facts);
     {
         const std::scoped_lock lock(creation_mutex_);
         facts.scan_user.creation_error = creation_error_;
@@ -142,6 +150,32 @@ void Components::collect_facts(Facts& facts) {
             test.stages.push_back({.name = stage.name, .ok = stage.ok, .detail = stage.detail});
         }
         facts.self_test = std::move(test);
+    }
+}
+
+// What changes seldom is looked at seldom, more often while something is wrong with it; another
+// root than the running one may change at any time and is small.
+void Components::collect_machine(Facts& facts) {
+    constexpr std::chrono::seconds kSound{60};
+    constexpr std::chrono::seconds kWrong{3};
+    const bool live = host_root_->is_live();
+    bool wrong = false;
+    for (const auto& episode : health_->view().open) {
+        constexpr std::array kOfMachine{9, 11, 16, 19, 107};
+        wrong = wrong || std::ranges::find(kOfMachine, episode.id) != kOfMachine.end();
+    }
+    const auto now = BootClock::now();
+    const auto fresh = !live ? std::chrono::seconds{0} : wrong ? kWrong : kSound;
+    if (!examined_at_ || now - *examined_at_ >= fresh) {
+        machine_ = host::examine(*host_root_, {.look_for_listeners = live});
+        examined_at_ = now;
+    }
+    host::describe_kernel(machine_, facts);
+    host::describe_selinux(machine_, facts);
+    if (live) {
+        host::describe_other_scanners(machine_, facts);
+    } else {
+        facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "another root");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <functional>
 #include <ostream>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,17 @@ Facts sound() {
     facts.files.watched = 3;
     facts.storage.known = true;
     facts.self_test = Facts::SelfTest{.ok = true};
+    facts.kernel.release = Fact<std::string>::known("6.1.0-13-amd64", "osrelease");
+    facts.kernel.has_btf = Fact<bool>::known(true, "vmlinux");
+    facts.kernel.has_headers = Fact<bool>::known(false, "build");
+    facts.kernel.carried = {"files", "processes", "network"};
+    facts.kernel.headers_package = "linux-headers-6.1.0-13-amd64";
+    facts.kernel.install_headers_command = "apt-get install -y linux-headers-6.1.0-13-amd64";
+    facts.selinux.state = Fact<std::string>::known("enforcing", "enforce");
+    facts.selinux.allows_bpf = Fact<bool>::known(true, "kernel");
+    facts.selinux.tools_package = "policycoreutils";
+    facts.selinux.module_command = "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp";
+    facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "proc");
     return facts;
 }
 
@@ -203,6 +215,70 @@ std::vector<Case> cases() {
          }},
         {8, "lost", kCritical, [](F& f) { f.files.read_error = "Bad file descriptor"; }},
         {8, "nothing-to-watch", kCritical, [](F& f) { f.files.watched = 0; }},
+        {11, "no-btf-no-headers", kMajor, [=](F& f) { f.kernel.has_btf = no; }},
+        {11,
+         "headers-incomplete",
+         kMajor,
+         [=](F& f) {
+             f.kernel.has_btf = no;
+             f.kernel.headers_lack = {"include/generated/autoconf.h"};
+         }},
+        {16,
+         "missing-features",
+         kMajor,
+         [](F& f) {
+             f.kernel.missing = {{.feature = "raw tracepoints",
+                                  .capability = "processes",
+                                  .first_kernel = "4.17",
+                                  .why = "older"}};
+             f.kernel.carried = {"files"};
+         }},
+        {16,
+         "missing-features",
+         kCritical,
+         [](F& f) {
+             f.kernel.missing = {{.feature = "fanotify",
+                                  .capability = "files",
+                                  .first_kernel = "2.6.37",
+                                  .why = "CONFIG_FANOTIFY is not set"}};
+             f.kernel.carried = {};
+         }},
+        {19,
+         "module-not-installed",
+         kMajor,
+         [=](F& f) {
+             f.selinux.allows_bpf = no;
+             f.selinux.module = "not-installed";
+         }},
+        {19,
+         "module-disabled",
+         kMajor,
+         [=](F& f) {
+             f.selinux.allows_bpf = no;
+             f.selinux.module = "disabled";
+         }},
+        {19,
+         "tools-missing",
+         kMajor,
+         [=](F& f) {
+             f.selinux.allows_bpf = no;
+             f.selinux.module = "not-installed";
+             f.selinux.tools_missing = true;
+         }},
+        {19,
+         "denied",
+         kMajor,
+         [=](F& f) {
+             f.selinux.allows_bpf = no;
+             f.selinux.module = "installed";
+         }},
+        {107,
+         "other-scanner",
+         Severity::Minor,
+         [](F& f) {
+             f.other_scanners = Fact<std::vector<F::OtherScanner>>::known(
+                 {{.pid = 7, .program = "clamonacc", .product = "ClamAV"}}, "proc");
+         }},
         {104,
          "disk-full",
          kMajor,
@@ -298,6 +374,11 @@ std::vector<Case> cases() {
     };
 }
 
+// A placeholder that was left: the rule of SELinux has braces of its own.
+bool has_hole(const std::string& text) {
+    return std::regex_search(text, std::regex(R"(\{[a-z_]+\})"));
+}
+
 class OneCause : public ::testing::TestWithParam<Case> {};
 
 TEST_P(OneCause, IsFoundRenderedWithoutGapsAndNoneIsFoundOnASoundMachine) {
@@ -315,11 +396,11 @@ TEST_P(OneCause, IsFoundRenderedWithoutGapsAndNoneIsFoundOnASoundMachine) {
     for (const auto language : {Language::English, Language::Spanish}) {
         const auto report = render(*fault, finding, language);
         EXPECT_EQ(report.description.find("…"), std::string::npos) << report.description;
-        EXPECT_EQ(report.description.find('{'), std::string::npos) << report.description;
+        EXPECT_FALSE(has_hole(report.description)) << report.description;
         EXPECT_EQ(report.lost_capability.find("…"), std::string::npos) << report.lost_capability;
         EXPECT_FALSE(report.remedy.empty());
         for (const auto& step : report.remedy) {
-            EXPECT_EQ((step.text + step.command).find('{'), std::string::npos) << step.command;
+            EXPECT_FALSE(has_hole(step.text + step.command)) << step.text << step.command;
         }
     }
 }
@@ -341,9 +422,27 @@ TEST(Faults, EveryCauseOfTheTableHasACase) {
 
 TEST(Faults, WhatHasNotBeenSaidIsUnknown) {
     const Facts nothing;
-    for (const int id : {5, 7, 8, 104, 106, 108}) {
+    for (const int id : {5, 7, 8, 11, 16, 19, 104, 106, 107, 108}) {
         const auto* fault = find_fault(id);
         EXPECT_EQ(fault->probe(nothing, fault->timing).state, Finding::State::Unknown) << id;
+    }
+}
+
+TEST(Faults, HeadersAreNotMissedWhereTheyWouldNotHelp) {
+    const auto* fault = find_fault(11);
+    auto facts = sound();
+    facts.kernel.has_btf = Fact<bool>::known(false, "vmlinux");
+    facts.kernel.programs_impossible = true;
+    EXPECT_EQ(fault->probe(facts, fault->timing).state, Finding::State::Ok);
+}
+
+TEST(Faults, OnlyAnEnforcingPolicyIsMissed) {
+    const auto* fault = find_fault(19);
+    auto facts = sound();
+    facts.selinux.allows_bpf = Fact<bool>::known(false, "kernel");
+    for (const char* state : {"permissive", "disabled", "absent"}) {
+        facts.selinux.state = Fact<std::string>::known(state, "enforce");
+        EXPECT_EQ(fault->probe(facts, fault->timing).state, Finding::State::Ok) << state;
     }
 }
 

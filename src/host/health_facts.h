@@ -12,4 +12,10 @@ namespace vigia::host {
 // (running_as, errors of attempts) stays as it is.
 void describe_scan_user(const HostFacts& host, Facts& facts);
 
+// Faults 11, 16, 19 and 107, with remedies for this host. `facts.wanted` must be filled in: only
+// what is wanted is asked of the kernel.
+void describe_kernel(const HostFacts& host, Facts& facts);
+void describe_selinux(const HostFacts& host, Facts& facts);
+void describe_other_scanners(const HostFacts& host, Facts& facts);
+
 }  // namespace vigia::host

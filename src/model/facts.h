@@ -175,6 +175,54 @@ struct Facts {
     };
 
     std::optional<SelfTest> self_test = {};
+
+    struct MissingFeature {
+        std::string feature;       // "BPF ring buffer"
+        std::string capability;    // what it costs: files, processes, network
+        std::string first_kernel;  // first mainline version that has it, "5.8"
+        std::string why;
+    };
+
+    // Faults 11 and 16: what of ours this kernel can carry. Empty texts: not known.
+    struct Kernel {
+        Fact<std::string> release = {};
+        Fact<bool> has_btf = {};
+        Fact<bool> has_headers = {};
+        std::vector<std::string> headers_lack = {};  // what a tree that was found does not have
+        std::vector<std::string> looked_in = {};
+        std::vector<std::string> found_releases = {};
+        std::string headers_package = {};
+        std::string install_headers_command = {};
+        std::vector<MissingFeature> missing = {};  // of wanted capabilities
+        std::vector<std::string> carried = {};     // wanted capabilities that are there
+        std::vector<std::string> undecided = {};   // "network: why nobody can tell"
+        bool programs_impossible = false;          // eBPF: headers would not help
+        std::string sufficient_kernel = {};        // installed, and would do
+        std::string secure_boot = {};              // enabled, disabled, no-efi
+        std::string lockdown = {};
+    } kernel = {};
+
+    // Fault 19.
+    struct Selinux {
+        Fact<std::string> state = {};  // absent, disabled, permissive, enforcing
+        Fact<bool> allows_bpf = {};
+        std::vector<std::string> denied = {};
+        std::string domain = {};
+        std::string module = {};  // installed, disabled, not-installed; empty: not known
+        bool tools_missing = false;
+        std::string tools_package = {};
+        std::string install_tools_command = {};
+        std::string module_command = {};
+    } selinux = {};
+
+    // Fault 107.
+    struct OtherScanner {
+        std::int64_t pid = 0;
+        std::string program;
+        std::string product = {};  // empty: only a permission listener
+    };
+
+    Fact<std::vector<OtherScanner>> other_scanners = {};
 };
 
 }  // namespace vigia

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/seqpacket.h"
+#include "scand/heap.h"
 #include "scand/temporary_folder.h"
 #include "scand/worker.h"
 
@@ -206,6 +207,7 @@ void Zygote::be_worker(std::uint32_t number, UniqueFd socket, pid_t zygote) {
                                                std::move(socket)),
                                 "confine a worker");
         TRY(engine_.use_temporary_folder(folder));
+        keep_freed_memory();
         return serve_files(placed.get(), engine_, folder);
     };
     const auto ended = work();
