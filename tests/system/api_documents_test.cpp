@@ -57,7 +57,8 @@ std::string kind_of(const json& value) {
 
 // The first place in which the two have not the same form; empty: they have.
 //  - null, on either side, may stand for anything;
-//  - objects have the same keys, but for open maps: their keys depend on what happened;
+//  - objects have the same keys, but for open maps, whose keys depend on what happened, and for a
+//    step's command, which not every step has;
 //  - each element of a list has the form of some element of the other; what is empty in one is
 //    empty in the other.
 std::string difference(const json& example, const json& printed, const std::string& at);
@@ -91,6 +92,7 @@ std::string list_difference(const json& example, const json& printed, const std:
 
 std::string difference(const json& example, const json& printed, const std::string& at) {
     static const std::set<std::string> kOpenMaps{"evidence", "filtered"};
+    static const std::set<std::string> kOptional{"command"};
     if (example.is_null() || printed.is_null()) {
         return {};
     }
@@ -106,6 +108,9 @@ std::string difference(const json& example, const json& printed, const std::stri
     }
     for (const auto& [key, value] : example.items()) {
         if (!printed.contains(key)) {
+            if (kOptional.contains(key)) {
+                continue;
+            }
             return fmt::format("{}.{}: only in the example", at, key);
         }
         if (auto deeper = difference(value, printed.at(key), at + "." + key); !deeper.empty()) {
@@ -113,7 +118,7 @@ std::string difference(const json& example, const json& printed, const std::stri
         }
     }
     for (const auto& [key, value] : printed.items()) {
-        if (!example.contains(key)) {
+        if (!example.contains(key) && !kOptional.contains(key)) {
             return fmt::format("{}.{}: not in the example", at, key);
         }
     }
@@ -155,11 +160,11 @@ protected:
 
     void raise_fault_5() {
         ASSERT_EQ(::chmod(instance_.path("var/lib/vigia").c_str(), 0777), 0);
-        ASSERT_TRUE(eventually([&] { return number_of_faults() == 1; }));
+        ASSERT_TRUE(eventually([&] { return fault_5_is_raised(); }));
     }
 
-    void await_no_fault() {
-        ASSERT_TRUE(eventually([&] { return number_of_faults() == 0; }));
+    void await_its_end() {
+        ASSERT_TRUE(eventually([&] { return !fault_5_is_raised(); }));
     }
 
     void put_another_into_quarantine() {
@@ -168,15 +173,16 @@ protected:
         item_ = instance_.json({"quarantine", "list"}).at("items").at(0).at("id");
     }
 
-    [[nodiscard]] std::size_t number_of_faults() const {
-        return instance_.json({"faults", "list"}).at("faults").size();
+    // Others may be as well: that depends on the machine.
+    [[nodiscard]] bool fault_5_is_raised() const {
+        return instance_.json({"faults", "show", "5"}).is_object();
     }
 
     // What has to have happened before an example is true.
     void prepare(const std::string& command) {
         const std::map<std::string, std::function<void()>> situations{
-            {"vigia faults list --json", [&] { raise_fault_5(); }},
-            {"vigia faults history --json", [&] { await_no_fault(); }},
+            {"vigia status --json", [&] { raise_fault_5(); }},
+            {"vigia faults history --json", [&] { await_its_end(); }},
             {"vigia quarantine delete ID --json", [&] { put_another_into_quarantine(); }}};
         if (const auto found = situations.find(command); found != situations.end()) {
             found->second();
@@ -266,6 +272,7 @@ TEST(ApiDocumentsComparison, SeesWhatIsMissingAdditionalAndOfAnotherType) {
     EXPECT_TRUE(differs(R"({"a": 1})", R"({"a": "1"})"));
     EXPECT_TRUE(differs(R"({"b": [{"c": 1}]})", R"({"b": []})"));
     EXPECT_TRUE(differs(R"({"b": []})", R"({"b": [1]})"));
+    EXPECT_FALSE(differs(R"([{"text": ""}])", R"([{"text": "", "command": ""}])"));
     EXPECT_TRUE(differs(R"([{"c": 1}, {"d": 1}])", R"([{"c": 1}])"));
     EXPECT_TRUE(differs(R"([{"c": 1}])", R"([{"c": 1}, {"c": 1, "d": 1}])"));
 }
