@@ -32,10 +32,13 @@ until_true() {
 vigia() { "$bin/vigia" --prefix "$prefix" "$@"; }
 status_is() { [[ $(vigia status --json | jq -r "$1") == "$2" ]]; }
 policy_says() { [[ $(vigia policy show --json | jq -r "$1") == "$2" ]]; }
-fault_is_raised() { vigia faults --json | jq -e --argjson id "$1" 'any(.faults[]; .id == $id)'; }
+# `vigia faults` ends with 1 when there are any: only what it prints counts here.
+fault_is_raised() {
+    [[ $(vigia faults --json | jq --argjson id "$1" 'any(.faults[]; .id == $id)') == true ]]
+}
 fault_is_cleared() {
-    vigia faults history --json | jq -e --argjson id "$1" --arg why "$2" \
-        '[.episodes[] | select(.id == $id)] | last | .cleared_because == $why'
+    [[ $(vigia faults history --json | jq -r --argjson id "$1" \
+        '[.episodes[] | select(.id == $id)] | last | .cleared_because') == "$2" ]]
 }
 worker_pid() { pgrep -P "$(pgrep -P "$daemon" -x vigia-scand | head -n 1)" | head -n 1; }
 
