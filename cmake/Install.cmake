@@ -1,11 +1,12 @@
 # What a package contains, and where. Paths follow the Filesystem Hierarchy Standard under /usr.
 install(TARGETS vigiad RUNTIME DESTINATION sbin)
 install(TARGETS vigia RUNTIME DESTINATION bin)
-install(TARGETS vigia-scand vigia-hash RUNTIME DESTINATION lib/vigia)
+install(TARGETS vigia-scand vigia-hash vigia-heal RUNTIME DESTINATION lib/vigia)
 if(EXISTS "${CMAKE_SOURCE_DIR}/data")
   install(DIRECTORY "${CMAKE_SOURCE_DIR}/data/" DESTINATION share/vigia)
 endif()
-install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigiad.service" DESTINATION lib/systemd/system)
+install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigiad.service"
+              "${CMAKE_SOURCE_DIR}/packaging/vigia-heal@.service" DESTINATION lib/systemd/system)
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigia.sysusers" DESTINATION lib/sysusers.d
         RENAME vigia.conf)
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigia.tmpfiles" DESTINATION lib/tmpfiles.d

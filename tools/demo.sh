@@ -31,6 +31,15 @@ until_true() {
 
 vigia() { "$bin/vigia" --prefix "$prefix" "$@"; }
 status_is() { [[ $(vigia status --json | jq -r "$1") == "$2" ]]; }
+policy_says() { [[ $(vigia policy show --json | jq -r "$1") == "$2" ]]; }
+# `vigia faults` ends with 1 when there are any: only what it prints counts here.
+fault_is_raised() {
+    [[ $(vigia faults --json | jq --argjson id "$1" 'any(.faults[]; .id == $id)') == true ]]
+}
+fault_is_cleared() {
+    [[ $(vigia faults history --json | jq -r --argjson id "$1" \
+        '[.episodes[] | select(.id == $id)] | last | .cleared_because') == "$2" ]]
+}
 worker_pid() { pgrep -P "$(pgrep -P "$daemon" -x vigia-scand | head -n 1)" | head -n 1; }
 
 daemon=''
@@ -58,6 +67,9 @@ serial = 1
 [files]
 mode = "quarantine"
 watch = ["$prefix/disk/watched"]
+
+[faults]
+self_heal = true
 POLICY
 
 say 'start'
@@ -91,6 +103,20 @@ until_true 20 'the second one is quarantined' test ! -e "$prefix/disk/watched/se
 until_true 20 'the lost worker is counted' bash -c \
     "(( \$('$bin/vigia' --prefix '$prefix' status --json | jq .scan.workers_lost) >= 1 ))"
 printf 'scanning went on; the lost worker was replaced\n'
+
+say 'a fault is raised and cleared'
+# The repair comes within milliseconds; the demo wants to show the fault first.
+sed -i 's/^self_heal = .*/self_heal = false/' "$prefix/etc/vigia/policy.toml"
+until_true 10 'the policy is in force' policy_says .faults.self_heal false
+printf 'chmod 0777 %s\n' "$prefix/var/lib/vigia"
+chmod 0777 "$prefix/var/lib/vigia"
+until_true 20 'fault 5 is raised' fault_is_raised 5
+vigia faults || (($? == 1)) || fail 'the faults cannot be shown'
+printf 'self_heal = true\n'
+sed -i 's/^self_heal = .*/self_heal = true/' "$prefix/etc/vigia/policy.toml"
+until_true 20 'it is cleared' fault_is_cleared 5 healed
+[[ $(stat -c %a "$prefix/var/lib/vigia") == 755 ]] || fail 'the mode was not restored'
+vigia faults history
 
 say 'the chain proves itself'
 vigia selftest

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/completion.h"
+#include "cli/fault_pages.h"
 #include "cli/manual.h"
 #include "cli/verbs.h"
 
@@ -20,8 +21,11 @@ Exit generate(const Context& context, const Verb& root, std::string_view what) {
         fmt::print("{}", zsh_completion(root, context.language));
     } else if (what == "fish") {
         fmt::print("{}", fish_completion(root, context.language));
+    } else if (what == "faults") {
+        fmt::print("{}", fault_pages(context.language));
     } else {
-        fmt::print(stderr, "vigia generate: '{}': man, bash, zsh or fish\n", printable(what));
+        fmt::print(
+            stderr, "vigia generate: '{}': man, bash, zsh, fish or faults\n", printable(what));
         return Exit::Usage;
     }
     return Exit::Fine;
@@ -33,10 +37,11 @@ Verb generate_verb(const Verb& root) {
     auto what = std::make_shared<std::string>();
     return {
         .name = "generate",
-        .help = {"the manual or a shell's completion, for the build",
-                 "el manual o el completado de un intérprete, para la construcción"},
+        .help = {"the manual, a shell's completion or the page of faults, for the build",
+                 "el manual, el completado de un intérprete o la página de fallos, para la "
+                 "construcción"},
         .positions = {{.name = "WHAT",
-                       .help = {"man, bash, zsh or fish", "man, bash, zsh o fish"},
+                       .help = {"man, bash, zsh, fish or faults", "man, bash, zsh, fish o faults"},
                        .into = what.get()}},
         .action = [what, &root](const Context& context) { return generate(context, root, *what); },
         .hidden = true};
