@@ -360,10 +360,6 @@ std::string Components::repair(health::Heal action, const Episode& episode) {
         case health::Heal::RetryFileMonitor:
             monitor_->refresh();
             return {};
-        case health::Heal::InstallHeaders:
-        case health::Heal::InstallSelinuxModule:
-        case health::Heal::RetryKernelPrograms:
-            break;
     }
     return "no repair for " + episode.cause + " in this version";
 }

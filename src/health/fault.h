@@ -20,14 +20,11 @@ namespace vigia::health {
 // The closed set of repairs. A fault names one; it never does it (daemon/healer.h does).
 enum class Heal : std::uint8_t {
     None,
-    RestoreAccess,         // modes and owners of our folders, as installed
-    CreateScanUser,        // user and group, then the workers start again under it
-    SetDefinitionsAside,   // the file that does not load goes to rejected/, the rest is loaded
-    RetryLoad,             // start the engine again
-    RetryFileMonitor,      // open fanotify and set the marks again
-    InstallHeaders,        // of the running kernel, by the package manager
-    InstallSelinuxModule,  // vigia-bpf
-    RetryKernelPrograms,   // load the eBPF programs again
+    RestoreAccess,        // modes and owners of our folders, as installed
+    CreateScanUser,       // user and group, then the workers start again under it
+    SetDefinitionsAside,  // the file that does not load goes to rejected/, the rest is loaded
+    RetryLoad,            // start the engine again
+    RetryFileMonitor,     // open fanotify and set the marks again
 };
 
 // How often a repair is tried in one episode. The pause doubles after each attempt, to half an

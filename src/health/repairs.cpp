@@ -36,17 +36,6 @@ constexpr std::array kKnown{
           "retry-file-monitor",
           {.en = "open the kernel's event groups and set the marks again",
            .es = "abre los grupos de eventos del núcleo y pone las marcas de nuevo"}},
-    Known{Heal::InstallHeaders,
-          "install-headers",
-          {.en = "install the headers of the running kernel with the package manager",
-           .es = "instala las cabeceras del núcleo en uso con el gestor de paquetes"}},
-    Known{Heal::InstallSelinuxModule,
-          "install-selinux-module",
-          {.en = "install the SELinux module vigia-bpf",
-           .es = "instala el módulo de SELinux vigia-bpf"}},
-    Known{Heal::RetryKernelPrograms,
-          "retry-kernel-programs",
-          {.en = "load the eBPF programs again", .es = "carga de nuevo los programas eBPF"}},
 };
 
 constexpr const Known& known(Heal action) {
@@ -58,7 +47,7 @@ constexpr const Known& known(Heal action) {
     return kKnown[0];
 }
 
-static_assert(known(Heal::RetryKernelPrograms).name == "retry-kernel-programs");
+static_assert(known(Heal::RetryFileMonitor).name == "retry-file-monitor");
 
 }  // namespace
 

@@ -48,10 +48,7 @@ inline constexpr std::array kCauses{
                         .es = "El núcleo {kernel} no tiene información de tipos (BTF) y sus "
                               "cabeceras no están instaladas."},
         .lost = kLost,
-        .remedy = kInstall,
-        .heal = {.action = Heal::InstallHeaders,
-                 .attempts = 2,
-                 .backoff = std::chrono::milliseconds{60'000}}},
+        .remedy = kInstall},
     Cause{
         .word = "headers-incomplete",
         .description = {.en = "The kernel {kernel} has no type information (BTF), and its headers "

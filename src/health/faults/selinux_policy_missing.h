@@ -30,10 +30,6 @@ inline constexpr Text kLost{
         "No se pueden seguir procesos y conexiones en el núcleo. Esta regla no afecta a la "
         "vigilancia de archivos ni al análisis."};
 
-inline constexpr HealPlan kHeal{.action = Heal::InstallSelinuxModule,
-                                .attempts = 2,
-                                .backoff = std::chrono::milliseconds{60'000}};
-
 inline constexpr std::array kCauses{
     Cause{
         .word = "module-not-installed",
@@ -42,8 +38,7 @@ inline constexpr std::array kCauses{
                         .es = "SELinux está en modo obligatorio, su política niega bpf a {domain} "
                               "({denied}) y el módulo vigia-bpf no está instalado."},
         .lost = kLost,
-        .remedy = kModule,
-        .heal = kHeal},
+        .remedy = kModule},
     Cause{
         .word = "module-disabled",
         .description = {.en = "SELinux is enforcing, its policy denies bpf to {domain} ({denied}), "
@@ -51,8 +46,7 @@ inline constexpr std::array kCauses{
                         .es = "SELinux está en modo obligatorio, su política niega bpf a {domain} "
                               "({denied}) y el módulo vigia-bpf está desactivado."},
         .lost = kLost,
-        .remedy = kModule,
-        .heal = kHeal},
+        .remedy = kModule},
     Cause{
         .word = "tools-missing",
         .description = {.en =
