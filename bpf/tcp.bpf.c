@@ -55,6 +55,14 @@ struct {
     __type(value, struct vigia_owner);
 } vigia_listener_storage SEC(".maps");
 
+/* skc_num is gone already when the socket comes to CLOSE; this stays. */
+static __always_inline __u16 vigia_local_port(struct sock *sk)
+{
+    struct inet_sock *inet = (struct inet_sock *)sk;
+
+    return bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
+}
+
 static __always_inline void vigia_fill_socket(struct vigia_flow *flow, struct sock *sk)
 {
     __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -69,7 +77,7 @@ static __always_inline void vigia_fill_socket(struct vigia_flow *flow, struct so
         vigia_put_ipv4(flow->local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
         vigia_put_ipv4(flow->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
     }
-    flow->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+    flow->local_port = vigia_local_port(sk);
     flow->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
     flow->protocol = VIGIA_IPPROTO_TCP;
     flow->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
@@ -102,7 +110,7 @@ static __always_inline struct vigia_port vigia_port_of(struct sock *sk)
 {
     struct vigia_port port = {
         .network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum),
-        .port = BPF_CORE_READ(sk, __sk_common.skc_num),
+        .port = vigia_local_port(sk),
     };
 
     return port;

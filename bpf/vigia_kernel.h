@@ -201,6 +201,10 @@ struct socket {
     struct sock *sk;
 };
 
+struct inet_sock {
+    __be16 inet_sport;
+};
+
 struct tcp_sock {
     __u64 bytes_sent;
     __u64 bytes_retrans;

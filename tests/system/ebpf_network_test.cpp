@@ -170,8 +170,6 @@ TEST_F(EbpfFlows, FiftyThousandConnectionsOfFourProcessesAreToldExactly) {
         EXPECT_EQ(accepts.size(), std::size_t{kEach});
         EXPECT_EQ(closes.size(), std::size_t{2} * kEach);
         const auto client = pair.client->pid();
-        // The second server was forked by this process after the sensor began: it is "own", which
-        // only hides processes; its listener is still its own.
         const auto server = pair.server->pid();
         int wrong = 0;
         for (const auto& flow : connects) {
