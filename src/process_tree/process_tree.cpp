@@ -8,7 +8,8 @@
 namespace vigia::process_tree {
 namespace {
 
-constexpr std::uint64_t kTick = 10'000'000;  // ns; USER_HZ is 100 on every architecture we build for
+constexpr std::uint64_t kTick =
+    10'000'000;  // ns; USER_HZ is 100 on every architecture we build for
 
 BootTime boot_time(std::uint64_t ns) {
     return BootTime{std::chrono::nanoseconds{static_cast<std::int64_t>(ns)}};
@@ -26,9 +27,8 @@ ProcessTree::Node& ProcessTree::living_node(const ProcessKey& key) {
     if (const auto known = nodes_.find(key); known != nodes_.end()) {
         return known->second;
     }
-    for (auto at = nodes_.lower_bound({.pid = key.pid}); at != nodes_.end() &&
-                                                         at->first.pid == key.pid &&
-                                                         at->first.start_ns < key.start_ns;
+    for (auto at = nodes_.lower_bound({.pid = key.pid});
+         at != nodes_.end() && at->first.pid == key.pid && at->first.start_ns < key.start_ns;
          ++at) {
         if (!at->second.ended) {
             end(at, boot_time(key.start_ns));
@@ -125,9 +125,8 @@ ProcessTree::Nodes::const_iterator ProcessTree::locate(const ProcessKey& key) co
     if (key.start_ns == 0) {
         const auto after = nodes_.upper_bound(
             {.pid = key.pid, .start_ns = std::numeric_limits<std::uint64_t>::max()});
-        return after != nodes_.begin() && std::prev(after)->first.pid == key.pid
-                   ? std::prev(after)
-                   : nodes_.end();
+        return after != nodes_.begin() && std::prev(after)->first.pid == key.pid ? std::prev(after)
+                                                                                 : nodes_.end();
     }
     if (const auto exact = nodes_.find(key); exact != nodes_.end()) {
         return exact;
@@ -152,8 +151,7 @@ std::optional<ProcessInfo> ProcessTree::find_at(pid_t pid, BootTime at) const {
     const std::scoped_lock lock(mutex_);
     std::optional<ProcessInfo> found;
     for (auto node = nodes_.lower_bound({.pid = pid});
-         node != nodes_.end() && node->first.pid == pid &&
-         boot_time(node->first.start_ns) <= at;
+         node != nodes_.end() && node->first.pid == pid && boot_time(node->first.start_ns) <= at;
          ++node) {
         if (!node->second.ended || *node->second.ended >= at) {
             found = node->second.info;

@@ -37,7 +37,8 @@ public:
     void seed(const std::vector<ProcessInfo>& snapshot);
     void apply(const ProcessEvent& event);
 
-    // Forgets what ended more than `ended_for` before. apply() does it as well, by the event's time.
+    // Forgets what ended more than `ended_for` before. apply() does it as well, by the event's
+    // time.
     void expire(BootTime now);
 
     // Exactly this process, or, as times from /proc are rounded, the one of this number that began

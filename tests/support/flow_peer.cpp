@@ -73,8 +73,8 @@ std::string bind_to(const std::string& text, int type) {
     bound.size = sizeof(bound.storage);
     if (::bind(fd, address.get(), address.size) != 0 ||
         (type == SOCK_STREAM && ::listen(fd, 1024) != 0) ||
-        ::getsockname(
-            fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.size) != 0) {  // NOLINT
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.size) !=
+            0) {  // NOLINT
         return "errno " + std::to_string(errno);
     }
     in_port_t port = 0;  // at the same place in both families
@@ -147,8 +147,9 @@ std::string udp_send(const Address& address, int count, bool connected) {
     }
     std::array<char, 64> bytes{};
     for (int i = 0; i < count && error == 0; ++i) {
-        const auto sent = connected ? ::send(fd, "0123456789", 10, 0)
-                                    : ::sendto(fd, "0123456789", 10, 0, address.get(), address.size);
+        const auto sent = connected
+                              ? ::send(fd, "0123456789", 10, 0)
+                              : ::sendto(fd, "0123456789", 10, 0, address.get(), address.size);
         if (sent < 0) {
             error = errno;
         } else if (::recv(fd, bytes.data(), bytes.size(), 0) < 0) {

@@ -41,7 +41,8 @@ public:
         return found;
     }
 
-    [[nodiscard]] std::vector<FlowEvent> flows(const std::function<bool(const FlowEvent&)>& wanted) {
+    [[nodiscard]] std::vector<FlowEvent> flows(
+        const std::function<bool(const FlowEvent&)>& wanted) {
         const std::scoped_lock lock(mutex_);
         std::vector<FlowEvent> found;
         for (const auto& flow : flows_) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Every flow is told with its process, its direction and its bytes; what is listed is refused. All of
-// it over loopback, and in a cgroup of the test's own.
+// Every flow is told with its process, its direction and its bytes; what is listed is refused. All
+// of it over loopback, and in a cgroup of the test's own.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,16 +69,13 @@ protected:
     // Both ends of a connection may be closed a moment after the processes are done with it.
     [[nodiscard]] std::vector<FlowEvent> told(FlowChange change, int port, std::size_t count) {
         auto flows = told(change, port);
-        for (const auto end = Clock::boot() + 10s;
-             flows.size() < count && Clock::boot() < end;) {
+        for (const auto end = Clock::boot() + 10s; flows.size() < count && Clock::boot() < end;) {
             flows = told(change, port);
         }
         return flows;
     }
 
-    void set_mode(BlockMode mode) {
-        ASSERT_TRUE(sensor_->set({.block_mode = mode}).has_value());
-    }
+    void set_mode(BlockMode mode) { ASSERT_TRUE(sensor_->set({.block_mode = mode}).has_value()); }
 
     void set_lists(std::initializer_list<const char*> block,
                    std::initializer_list<const char*> allow = {}) {
@@ -138,12 +135,14 @@ TEST_F(EbpfFlows, AConnectionIsToldAtBothEndsWithBytes) {
 TEST_F(EbpfFlows, FiftyThousandConnectionsOfFourProcessesAreToldExactly) {
     constexpr int kEach = 25'000;
     const ToldChild second_server(do_flow_work);
+
     struct Pair {
         const ToldChild* server;
         const ToldChild* client;
         std::string address;
         int port = 0;
     };
+
     std::vector<Pair> pairs{{&server_, &client_, "127.0.0.1"}, {&second_server, &other_, "::1"}};
     for (auto& pair : pairs) {
         pair.server->tell("listen " + pair.address);

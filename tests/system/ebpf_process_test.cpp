@@ -62,9 +62,9 @@ int run_memory_file() {
     }
     const pid_t pid = ::fork();
     if (pid == 0) {
-        char name[] = "true";                     // NOLINT
-        char* arguments[] = {name, nullptr};      // NOLINT
-        char* environment[] = {nullptr};          // NOLINT
+        char name[] = "true";                 // NOLINT
+        char* arguments[] = {name, nullptr};  // NOLINT
+        char* environment[] = {nullptr};      // NOLINT
         ::fexecve(file, arguments, environment);
         ::_exit(127);
     }
@@ -317,25 +317,23 @@ TEST_F(EbpfProcesses, AProgramIsExcludedByItsFile) {
 }
 
 TEST_F(EbpfProcesses, ClassesThatAreNotWantedAreCountedByReasonAndTheProgramIsKnown) {
-    ASSERT_TRUE(sensor_
-                    ->set({.wanted = {EventClass::Exec, EventClass::Exit},
-                           .admitted = {EventClass::Exec}})
-                    .has_value());
+    ASSERT_TRUE(
+        sensor_
+            ->set({.wanted = {EventClass::Exec, EventClass::Exit}, .admitted = {EventClass::Exec}})
+            .has_value());
     ASSERT_EQ(child_.ask("storm 50"), "done");
     settle();
     const auto state = sensor_->state();
     EXPECT_GE(state.counters.at(1).filtered.at("policy"), 50U);
     EXPECT_GE(state.counters.at(2).filtered.at("overload"), 50U);
     const auto busiest = sensor_->busiest(100);
-    EXPECT_TRUE(std::ranges::any_of(busiest, [](const auto& one) {
-        return one.comm == "true" && one.events[0] >= 50;
-    }));
+    EXPECT_TRUE(std::ranges::any_of(
+        busiest, [](const auto& one) { return one.comm == "true" && one.events[0] >= 50; }));
 }
 
 TEST_F(EbpfProcesses, WhatDoesNotFitIntoTheRingIsCountedAsLost) {
     sensor_.reset();
-    auto opened =
-        KernelSensor::open({.network = false, .ring_bytes = 4096}, recorder_.observer());
+    auto opened = KernelSensor::open({.network = false, .ring_bytes = 4096}, recorder_.observer());
     ASSERT_TRUE(opened.has_value());
     sensor_.emplace(std::move(*opened));
     {
@@ -354,9 +352,8 @@ TEST_F(EbpfProcesses, WhatDoesNotFitIntoTheRingIsCountedAsLost) {
 TEST_F(EbpfProcesses, TheSnapshotHasThisProcessAndThoseOfTheKernel) {
     const auto snapshot = sensor_->snapshot();
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message();
-    const auto self = std::ranges::find_if(snapshot->processes, [](const auto& process) {
-        return process.who.key.pid == ::getpid();
-    });
+    const auto self = std::ranges::find_if(
+        snapshot->processes, [](const auto& process) { return process.who.key.pid == ::getpid(); });
     ASSERT_NE(self, snapshot->processes.end());
     EXPECT_EQ(self->path, std::filesystem::canonical("/proc/self/exe").native());
     EXPECT_FALSE(self->arguments.empty());

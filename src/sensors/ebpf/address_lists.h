@@ -40,8 +40,8 @@ public:
     // Descriptors of the two slots (maps of maps); their owner outlives this.
     KernelLists(int slot4, int slot6) : slot4_(slot4), slot6_(slot6) {}
 
-    // New lists are filled, then put into the slots: each packet meets the old or the new one, whole.
-    // At an error the old ones stay. E2BIG: more than kMostPrefixes.
+    // New lists are filled, then put into the slots: each packet meets the old or the new one,
+    // whole. At an error the old ones stay. E2BIG: more than kMostPrefixes.
     [[nodiscard]] Result<> set(AddressLists lists);
 
     [[nodiscard]] const Size& size() const noexcept { return size_; }

@@ -20,8 +20,8 @@ constexpr std::size_t kMostLog = 4U << 20U;
 thread_local std::string* words = nullptr;
 
 __attribute__((format(printf, 2, 0))) int keep_words(libbpf_print_level level,
-                                                    const char* format,
-                                                    va_list arguments) {
+                                                     const char* format,
+                                                     va_list arguments) {
     if (words == nullptr || level == LIBBPF_DEBUG || words->size() > kMostLog) {
         return 0;
     }

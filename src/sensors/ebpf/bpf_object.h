@@ -41,7 +41,7 @@ public:
     using Loaded = std::expected<T, LoadFailure>;
 
     struct Options {
-        std::string btf_file = {};    // instead of the kernel's own BTF
+        std::string btf_file = {};     // instead of the kernel's own BTF
         bool needs_net_admin = false;  // to name the right capability
     };
 
@@ -81,6 +81,7 @@ private:
     std::unique_ptr<bpf_object, BpfObjectDeleter> object_;
     Options options_;
     std::span<const std::byte> bytes_ = {};
+
     struct Setup {
         std::vector<std::string> left_out;
         std::vector<std::pair<std::string, std::uint32_t>> entries;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sensors/ebpf/cgroup_root.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
-#include <algorithm>
 #include <system_error>
 
 #include "model/mount.h"

@@ -187,8 +187,8 @@ KernelSensor::Parts::Opened KernelSensor::Parts::load() {
 }
 
 KernelSensor::Parts::Opened KernelSensor::Parts::load_network() {
-    auto opened = BpfObject::open(network_object(),
-                                  {.btf_file = options.btf_file, .needs_net_admin = true});
+    auto opened =
+        BpfObject::open(network_object(), {.btf_file = options.btf_file, .needs_net_admin = true});
     if (!opened) {
         return std::unexpected(std::move(opened).error());
     }
@@ -214,8 +214,8 @@ void KernelSensor::Parts::find_cgroup() {
         const auto mountinfo = read_file("/proc/self/mountinfo", kMostMountinfo);
         path = find_cgroup_root(mountinfo.value_or(std::string{})).value_or(std::string{});
         if (!path.empty() && !in_initial_cgroup_namespace()) {
-            missing.push_back({.cause = LoadCause::NoHook,
-                               .detail = "flows outside of this cgroup namespace"});
+            missing.push_back(
+                {.cause = LoadCause::NoHook, .detail = "flows outside of this cgroup namespace"});
         }
     }
     auto opened = path.empty() ? Result<UniqueFd>(fail(std::errc::no_such_file_or_directory, ""))
@@ -299,8 +299,7 @@ KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
     }
     reader = std::move(*started);
     const auto own = static_cast<std::uint32_t>(::getpid());
-    const vigia_exclusion mine{
-        .rule = 0, .uid = ~0U, .children = 1, .reason = VIGIA_REASON_OWN};
+    const vigia_exclusion mine{.rule = 0, .uid = ~0U, .children = 1, .reason = VIGIA_REASON_OWN};
     if (bpf_map_update_elem(common().map("vigia_excluded"), &own, &mine, BPF_ANY) != 0) {
         return std::unexpected(LoadFailure{.error = errno, .detail = "exclude ourselves"});
     }
@@ -351,8 +350,7 @@ KernelSensor::~KernelSensor() = default;
 
 std::expected<KernelSensor, LoadFailure> KernelSensor::open(const Options& options,
                                                             Observer observer) {
-    const bool kernel_has_btf =
-        !options.hide_btf && ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+    const bool kernel_has_btf = !options.hide_btf && ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     if (!kernel_has_btf && options.btf_file.empty()) {
         return std::unexpected(LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT});
     }
@@ -427,10 +425,8 @@ Result<> KernelSensor::set_lists(AddressLists lists) {
 
 Result<> KernelSensor::exclude(pid_t pid, std::uint32_t rule, bool children) {
     const auto key = static_cast<std::uint32_t>(pid);
-    const vigia_exclusion entry{.rule = rule,
-                                .uid = ~0U,
-                                .children = children ? 1U : 0U,
-                                .reason = VIGIA_REASON_EXCLUDED};
+    const vigia_exclusion entry{
+        .rule = rule, .uid = ~0U, .children = children ? 1U : 0U, .reason = VIGIA_REASON_EXCLUDED};
     if (bpf_map_update_elem(parts_->common().map("vigia_excluded"), &key, &entry, BPF_ANY) != 0) {
         return fail_errno("exclude a process");
     }
@@ -439,8 +435,7 @@ Result<> KernelSensor::exclude(pid_t pid, std::uint32_t rule, bool children) {
 
 Result<> KernelSensor::include(pid_t pid) {
     const auto key = static_cast<std::uint32_t>(pid);
-    if (bpf_map_delete_elem(parts_->common().map("vigia_excluded"), &key) != 0 &&
-        errno != ENOENT) {
+    if (bpf_map_delete_elem(parts_->common().map("vigia_excluded"), &key) != 0 && errno != ENOENT) {
         return fail_errno("include a process");
     }
     return {};

@@ -72,17 +72,19 @@ struct KernelSettings {
 };
 
 // Processes and flows from the kernel, through eBPF. Events are delivered on one thread of the
-// sensor's own: it must keep up with the kernel whatever the daemon's loop is doing, as what does not
-// fit into the ring is lost (and counted). All members may be called from any thread but that one.
+// sensor's own: it must keep up with the kernel whatever the daemon's loop is doing, as what does
+// not fit into the ring is lost (and counted). All members may be called from any thread but that
+// one.
 class KernelSensor {
 public:
     struct Options {
         bool processes = true;
         bool network = true;
         KernelSettings settings = {};
-        std::string cgroup = {};    // flows of this cgroup's processes only; empty: the whole host
-        std::string btf_file = {};  // types of this kernel, where it has none itself (derived_btf.h)
-        bool hide_btf = false;      // test: as on a kernel without BTF
+        std::string cgroup = {};  // flows of this cgroup's processes only; empty: the whole host
+        std::string btf_file =
+            {};                 // types of this kernel, where it has none itself (derived_btf.h)
+        bool hide_btf = false;  // test: as on a kernel without BTF
         std::uint64_t ring_bytes = 0;  // 0: by memory and processors
     };
 
@@ -102,7 +104,8 @@ public:
 
     struct Counters {
         std::string_view event_class;
-        std::uint64_t offered = 0;  // == delivered + all of filtered + lost, once nothing is under way
+        std::uint64_t offered =
+            0;  // == delivered + all of filtered + lost, once nothing is under way
         std::uint64_t delivered = 0;
         std::uint64_t lost = 0;
         std::map<std::string_view, std::uint64_t> filtered = {};  // by reason, all of them
@@ -121,8 +124,8 @@ public:
 
     [[nodiscard]] State state() const;
 
-    // Everything that was in the rings when it was called has been delivered when it returns. Error:
-    // ETIMEDOUT.
+    // Everything that was in the rings when it was called has been delivered when it returns.
+    // Error: ETIMEDOUT.
     [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
 
     [[nodiscard]] Result<> set(const KernelSettings& settings);
@@ -168,8 +171,8 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
-// A power of two: a two-hundred-and-fiftieth of the memory at most, 2 MiB for each processor, between
-// 512 KiB and 32 MiB. Pure.
+// A power of two: a two-hundred-and-fiftieth of the memory at most, 2 MiB for each processor,
+// between 512 KiB and 32 MiB. Pure.
 [[nodiscard]] std::uint64_t ring_bytes_for(std::uint64_t memory, unsigned processors);
 
 }  // namespace vigia::sensors

@@ -87,17 +87,14 @@ std::uint64_t effective_capabilities(std::string_view status) {
 
 // Return 0: what every kernel with bpf() lets a privileged process load.
 int try_trivial_load() {
-    const bpf_insn program[] = {// NOLINT(*-avoid-c-arrays): what the call takes
-                                {.code = BPF_ALU64 | BPF_MOV | BPF_K,
-                                 .dst_reg = BPF_REG_0,
-                                 .src_reg = 0,
-                                 .off = 0,
-                                 .imm = 0},
-                                {.code = BPF_JMP | BPF_EXIT,
-                                 .dst_reg = 0,
-                                 .src_reg = 0,
-                                 .off = 0,
-                                 .imm = 0}};
+    const bpf_insn program[] = {
+        // NOLINT(*-avoid-c-arrays): what the call takes
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K,
+         .dst_reg = BPF_REG_0,
+         .src_reg = 0,
+         .off = 0,
+         .imm = 0},
+        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
     const UniqueFd fd(bpf_prog_load(
         BPF_PROG_TYPE_SOCKET_FILTER, "vigia_probe", "GPL", program, std::size(program), nullptr));
     return fd ? 0 : errno;
@@ -172,18 +169,18 @@ LoadSymptoms observe(int error, std::string program, std::string log) {
     const auto status = text("/proc/self/status");
     rlimit limit{};
     ::getrlimit(RLIMIT_MEMLOCK, &limit);
-    return {.error = error,
-            .program = std::move(program),
-            .log = std::move(log),
-            .capabilities = effective_capabilities(status),
-            .trivial_load_error = try_trivial_load(),
-            .seccomp_filter = status.find("\nSeccomp:\t2") != std::string::npos,
-            .lockdown_confidential =
-                text("/sys/kernel/security/lockdown").find("[confidentiality]") !=
-                std::string::npos,
-            .selinux_enforcing = text("/sys/fs/selinux/enforce").starts_with('1'),
-            .charges_memlock = kernel_before(5, 11),
-            .memlock = limit.rlim_cur};
+    return {
+        .error = error,
+        .program = std::move(program),
+        .log = std::move(log),
+        .capabilities = effective_capabilities(status),
+        .trivial_load_error = try_trivial_load(),
+        .seccomp_filter = status.find("\nSeccomp:\t2") != std::string::npos,
+        .lockdown_confidential =
+            text("/sys/kernel/security/lockdown").find("[confidentiality]") != std::string::npos,
+        .selinux_enforcing = text("/sys/fs/selinux/enforce").starts_with('1'),
+        .charges_memlock = kernel_before(5, 11),
+        .memlock = limit.rlim_cur};
 }
 
 }  // namespace vigia::sensors

@@ -38,11 +38,11 @@ struct LoadSymptoms {
     int error = 0;
     std::string program = {};
     std::string log = {};
-    bool attaching = false;             // it was loaded already
-    bool needs_net_admin = false;       // a program of the network
-    std::uint64_t capabilities = 0;     // effective
-    int trivial_load_error = 0;         // errno of loading a program of two instructions
-    bool seccomp_filter = false;        // we run under one
+    bool attaching = false;          // it was loaded already
+    bool needs_net_admin = false;    // a program of the network
+    std::uint64_t capabilities = 0;  // effective
+    int trivial_load_error = 0;      // errno of loading a program of two instructions
+    bool seccomp_filter = false;     // we run under one
     bool lockdown_confidential = false;
     bool selinux_enforcing = false;
     bool btf_missing = false;

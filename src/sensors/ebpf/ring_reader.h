@@ -24,12 +24,13 @@ class RingReader {
 public:
     using OnRecord = std::function<void(std::span<const std::byte>)>;
 
-    // `rings`: descriptors of ring-buffer maps, which outlive this. `on_tick`: called on the same thread
-    // every `period`.
-    [[nodiscard]] static Result<std::unique_ptr<RingReader>> start(std::span<const int> rings,
-                                                                   OnRecord on_record,
-                                                                   std::function<void()> on_tick,
-                                                                   std::chrono::milliseconds period);
+    // `rings`: descriptors of ring-buffer maps, which outlive this. `on_tick`: called on the same
+    // thread every `period`.
+    [[nodiscard]] static Result<std::unique_ptr<RingReader>> start(
+        std::span<const int> rings,
+        OnRecord on_record,
+        std::function<void()> on_tick,
+        std::chrono::milliseconds period);
 
     RingReader(const RingReader&) = delete;
     RingReader& operator=(const RingReader&) = delete;
