@@ -70,7 +70,9 @@ Result<> fill(int map, const std::vector<Key>& keys, const std::vector<std::uint
 
 template <typename Key>
 Result<UniqueFd> make_list(const std::vector<Key>& keys, const std::vector<std::uint32_t>& values) {
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+    bpf_map_create_opts options{};
+    options.sz = sizeof(options);
+    options.map_flags = BPF_F_NO_PREALLOC;
     UniqueFd map(bpf_map_create(BPF_MAP_TYPE_LPM_TRIE,
                                 "vigia_list",
                                 sizeof(Key),

@@ -90,7 +90,8 @@ LoadFailure BpfObject::failed(int error,
 BpfObject::Loaded<void> BpfObject::reopen() {
     std::string log;
     const Listening listening(log);
-    LIBBPF_OPTS(bpf_object_open_opts, opts);
+    bpf_object_open_opts opts{};
+    opts.sz = sizeof(opts);
     opts.object_name = "vigia";
     if (!options_.btf_file.empty()) {
         opts.btf_custom_path = options_.btf_file.c_str();
