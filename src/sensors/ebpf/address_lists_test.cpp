@@ -50,7 +50,7 @@ TEST(AddressLists, TheMergedListDecidesAsTheTwoDo) {
         for (int i = 0; i < count; ++i) {
             all.push_back(*parse_prefix("10.0." + std::to_string(random() % 8) + '.' +
                                         std::to_string(random() % 256) + '/' +
-                                        std::to_string(20 + random() % 13)));
+                                        std::to_string(24 + random() % 9)));
         }
         return all;
     };

@@ -115,13 +115,15 @@ std::string tail_of(std::string_view text, int lines) {
     while (text.ends_with('\n')) {
         text.remove_suffix(1);
     }
-    auto begin = text.size();
-    for (int i = 0; i < lines && begin != std::string_view::npos && begin > 0; ++i) {
-        begin = text.rfind('\n', begin - 1);
+    std::size_t begin = text.size();
+    for (int i = 0; i < lines && begin > 0; ++i) {
+        const auto line_end = text.rfind('\n', begin - 1);
+        if (line_end == std::string_view::npos) {
+            return std::string(text);
+        }
+        begin = line_end;
     }
-    return std::string(begin == std::string_view::npos ? text
-                       : begin == 0                    ? text
-                                                       : text.substr(begin + 1));
+    return std::string(begin < text.size() ? text.substr(begin + 1) : text);
 }
 
 std::string LoadFailure::message() const {
