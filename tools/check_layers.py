@@ -24,6 +24,7 @@ MAY_SEE = {  # folder -> folders it may include, besides itself
     "scand": L1,
     "hash": L1,
     "update": L1,
+    "heal": L1 | {"host"},
     # What works without a daemon: policy check, faults explain, doctor.
     "cli": L1 | {"policy", "health", "host"},
 }
@@ -33,7 +34,7 @@ ONLY_IN = {  # library header -> folders that may include it
     r"vigia_records\.h": {"wire", "sensors"},
     r"microhttpd\.h": {"control"},
     r"curl/.*": {"cli", "update"},
-    r"CLI/.*": {"cli", "daemon"},
+    r"CLI/.*": {"daemon"},
     r"toml\+\+/.*|toml\+\+\.h": {"policy"},
 }
 NOT_IN_HEADERS = re.compile(r"nlohmann/json\.hpp|toml\+\+.*|spdlog/.*|CLI/.*|sqlite3\.h|microhttpd\.h")

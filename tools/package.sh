@@ -40,6 +40,7 @@ getent passwd vigia-scan >/dev/null || useradd --system --user-group --no-create
 if [ -d /run/systemd/system ]; then
     systemd-tmpfiles --create vigia.conf
     systemctl daemon-reload
+    systemctl try-restart vigiad.service
 fi
 POSTINST
 
@@ -50,7 +51,22 @@ if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
     systemctl disable --now vigiad.service
 fi
 PRERM
-chmod 0755 "$stage/DEBIAN/postinst" "$stage/DEBIAN/prerm"
+
+# Purging takes the quarantine and the journal with it: that is what tells it from removing.
+cat >"$stage/DEBIAN/postrm" <<'POSTRM'
+#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+fi
+if [ "$1" = purge ]; then
+    rm -rf /etc/vigia /var/lib/vigia /var/log/vigia /run/vigia
+    if getent passwd vigia-scan >/dev/null; then
+        userdel vigia-scan
+    fi
+fi
+POSTRM
+chmod 0755 "$stage/DEBIAN/postinst" "$stage/DEBIAN/prerm" "$stage/DEBIAN/postrm"
 
 package=$out/vigia_${version}_$architecture.deb
 dpkg-deb --root-owner-group --build "$stage" "$package" >/dev/null

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -85,6 +86,31 @@ std::string printable(std::string_view bytes) {
         bytes.remove_prefix(code.length);
     }
     return out;
+}
+
+std::string shell_quoted(std::string_view bytes) {
+    constexpr std::string_view kPlain = "/._-+:,@%=";
+    const auto is_plain = [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               kPlain.find(c) != std::string_view::npos;
+    };
+    if (!bytes.empty() && std::ranges::all_of(bytes, is_plain)) {
+        return std::string(bytes);
+    }
+    const bool escaped = utf8_lossy(bytes) != bytes || std::ranges::any_of(bytes, [](char c) {
+                             return c == 0x7f || (c >= 0 && c < ' ');
+                         });
+    std::string word = escaped ? "$'" : "'";
+    for (const char c : bytes) {
+        if (escaped && !(c >= ' ' && c < 0x7f)) {
+            word += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        } else if (escaped && (c == '\'' || c == '\\')) {
+            word += std::string("\\") + c;
+        } else {
+            word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        }
+    }
+    return word + "'";
 }
 
 std::string utf8_lossy(std::string_view bytes) {

@@ -19,6 +19,10 @@ namespace vigia {
 // non-empty input.
 [[nodiscard]] std::string printable(std::string_view bytes);
 
+// One word of a shell's command line (POSIX, `$'…'` where there are control characters), to copy
+// and paste: harmless whatever the bytes are.
+[[nodiscard]] std::string shell_quoted(std::string_view bytes);
+
 // For JSON: valid UTF-8, each invalid byte replaced by U+FFFD. Where this differs from the input
 // the writer adds the exact bytes as `<key>_base64`.
 [[nodiscard]] std::string utf8_lossy(std::string_view bytes);

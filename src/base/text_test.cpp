@@ -6,6 +6,16 @@
 namespace vigia {
 namespace {
 
+TEST(ShellQuoted, GivesOneWordForAnyBytes) {
+    EXPECT_EQ(shell_quoted("/srv/a-b_c.1"), "/srv/a-b_c.1");
+    EXPECT_EQ(shell_quoted(""), "''");
+    EXPECT_EQ(shell_quoted("a b"), "'a b'");
+    EXPECT_EQ(shell_quoted("it's"), R"('it'\''s')");
+    EXPECT_EQ(shell_quoted("ni\u00f1o"), "'ni\u00f1o'");
+    EXPECT_EQ(shell_quoted("a\nb'\\"), R"($'a\x0ab\'\\')");
+    EXPECT_EQ(shell_quoted("\xff"), R"($'\xff')");
+}
+
 TEST(Utf8, AcceptsOnlyTheShortestFormsOfRealCharacters) {
     EXPECT_TRUE(is_valid_utf8("plain, ñandú, 語, 😀"));
     EXPECT_TRUE(is_valid_utf8(""));

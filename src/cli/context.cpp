@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -36,6 +37,13 @@ std::string paint(const Context& context, Tone tone, std::string_view text) {
             break;
     }
     return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+std::string padded(std::string_view text, std::size_t width) {
+    const auto shown = static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;  // not inside a character
+    }));
+    return std::string(text) + std::string(shown < width ? width - shown : 0, ' ');
 }
 
 Exit report_error(const Context& context, const Error& error) {

@@ -10,19 +10,15 @@
 #include <string_view>
 
 #include "cli/client.h"
+#include "model/language.h"
 
 namespace vigia::cli {
 
 // The contract of every verb (docs/API.md).
 enum class Exit : std::uint8_t { Fine = 0, No = 1, Usage = 2, NotReachable = 3, NotPermitted = 4 };
 
-enum class Language : std::uint8_t { English, Spanish };
-
-// One text in both languages; a translation cannot be forgotten.
-struct Text {
-    std::string_view en;
-    std::string_view es;
-};
+using vigia::Language;
+using vigia::Text;
 
 // How the caller wants to be answered, and how to reach the daemon.
 struct Context {
@@ -32,9 +28,7 @@ struct Context {
     bool colour = false;    // a terminal, and NO_COLOR is not set
     bool terminal = false;  // progress may be redrawn
 
-    [[nodiscard]] std::string_view say(const Text& text) const {
-        return language == Language::Spanish ? text.es : text.en;
-    }
+    [[nodiscard]] std::string_view say(const Text& text) const { return text.in(language); }
 
     [[nodiscard]] Client client() const { return Client(prefix); }
 };
@@ -43,6 +37,9 @@ enum class Tone : std::uint8_t { Plain, Good, Bad, Warning, Faint, Strong };
 
 // With colour on a terminal, as it is otherwise.
 [[nodiscard]] std::string paint(const Context& context, Tone tone, std::string_view text);
+
+// Filled with spaces to `width` columns, counting characters, not bytes.
+[[nodiscard]] std::string padded(std::string_view text, std::size_t width);
 
 // Says on standard error what went wrong, and gives the exit status that stands for it.
 Exit report_error(const Context& context, const Error& error);

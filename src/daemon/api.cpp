@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "daemon/api_faults.h"
 #include "daemon/components.h"
 #include "definitions/builtin.h"
 #include "policy/policy_file.h"
@@ -66,6 +67,10 @@ std::optional<std::string> from_base64(const std::string& text) {
 
 Response get_status(Components& parts, const Request& request) {
     auto status = parts.status();
+    status.faults =
+        raised_faults(parts.health().view().open,
+                      request.caller.full,
+                      request.query("lang") == "es" ? Language::Spanish : Language::English);
     if (!request.caller.full) {
         // Others may know how we are, not where anything is.
         for (auto& monitor : status.monitors) {
@@ -396,6 +401,8 @@ struct Route {
 
 constexpr std::array kRoutes{
     Route{"GET", "/v1/status", Audience::Everybody, get_status},
+    Route{"GET", "/v1/faults", Audience::Everybody, get_faults},
+    Route{"GET", "/v1/history", Audience::Full, get_history},
     Route{"GET", "/healthz", Audience::Everybody, get_health},
     Route{"GET", "/v1/selftest", Audience::Everybody, get_self_test},
     Route{"GET", "/v1/events", Audience::Full, get_events},
@@ -425,11 +432,15 @@ Response dispatch(Components& parts, const Request& request) {
             return allowed ? route.answer(parts, request) : refuse();
         }
     }
+    constexpr std::string_view kFaults = "/v1/faults/";
     constexpr std::string_view kScans = "/v1/scans/";
     constexpr std::string_view kQuarantine = "/v1/quarantine/";
     const bool below = request.path.starts_with(kScans) || request.path.starts_with(kQuarantine);
     if (below && !request.caller.full) {
         return refuse();
+    }
+    if (request.path.starts_with(kFaults)) {
+        return fault_by_id(parts, request, request.path.substr(kFaults.size()));
     }
     if (request.path.starts_with(kScans)) {
         return scan_by_id(parts, request, request.path.substr(kScans.size()));

@@ -53,14 +53,21 @@ Components::Components(Options options, EventLoop& loop)
 }
 
 Components::~Components() {
-    // Those that call into others go first; members follow in reverse order.
-    control_.reset();
-    sources_.clear();
-    self_tests_ = {};
-    on_demand_.reset();
+    // What has no verdict by now is found again from the watermark, so it is moved before the scans
+    // under way are broken off; without that, everything below would wait for a slow file.
     if (monitor_) {
         move_watermark();
     }
+    if (scanner_) {
+        scanner_->stop();
+    }
+    // Those that call into others go first; members follow in reverse order.
+    control_.reset();
+    host_watch_.reset();
+    health_.reset();
+    sources_.clear();
+    self_tests_ = {};
+    on_demand_.reset();
     monitor_.reset();
     walker_.reset();
     pipeline_.reset();
@@ -81,6 +88,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     TRY(self->start_scanning());
     TRY(self->start_pipeline());
     TRY(self->start_outlets());
+    TRY(self->start_health());
     TRY(self->start_timers());
     self->reporter_->service(ServiceAction::Started,
                              Severity::Informational,
@@ -296,6 +304,7 @@ PolicyStore::Reloaded Components::reload_policy() {
                                        "force",
                                        result.problems.size()),
                            {{"problems", all}});
+        health_->poke();
         return result;
     }
     const auto policy = policies_.current()->policy;
@@ -314,6 +323,7 @@ PolicyStore::Reloaded Components::reload_policy() {
     }
     // Also without a difference: the files in a definition folder may be new.
     load_definitions();
+    health_->poke();
     return result;
 }
 
@@ -347,6 +357,7 @@ void Components::run_self_tests(const std::stop_token& stop) {
                     ok ? "self-test passed" : "self-test failed",
                     {{"place", utf8_lossy(report.place)}});
             }
+            health_->poke();
         }
         const auto every = policies_.current()->policy->scan.selftest_every;
         const auto wait = ok      ? every

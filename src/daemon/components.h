@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,8 @@
 #include "base/result.h"
 #include "control/control_server.h"
 #include "daemon/file_monitor.h"
+#include "daemon/health_monitor.h"
+#include "daemon/host_watch.h"
 #include "daemon/on_demand.h"
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
@@ -27,7 +30,10 @@
 #include "daemon/sink_pump.h"
 #include "daemon/walker.h"
 #include "definitions/builtin.h"
+#include "host/root.h"
 #include "journal/journal.h"
+#include "model/facts.h"
+#include "model/host/accounts.h"
 #include "model/status.h"
 #include "response/quarantine.h"
 #include "scan/examiner.h"
@@ -41,6 +47,8 @@ struct Options {
     std::filesystem::path prefix = {};    // empty: the system
     std::filesystem::path policy = {};    // empty: the one of the prefix
     std::filesystem::path programs = {};  // where vigia-scand and vigia-hash are
+    std::filesystem::path sysroot = "/";  // where the host is read
+    std::vector<std::string> missing_capabilities = {};
     bool foreground = false;
     std::string log_level = "info";
 };
@@ -69,6 +77,8 @@ public:
 
     [[nodiscard]] Reporter& reporter() { return *reporter_; }
 
+    [[nodiscard]] HealthMonitor& health() { return *health_; }
+
     [[nodiscard]] OnDemand& on_demand() { return *on_demand_; }
 
     [[nodiscard]] response::Quarantine& quarantine() { return *quarantine_; }
@@ -92,6 +102,17 @@ private:
     void load_definitions();
     void recover_quarantine();
     void move_watermark();
+    Result<> start_health();
+    void collect_facts(Facts& facts);
+    void collect_scan_service(Facts& facts);
+    void collect_storage(Facts& facts);
+    void collect_files(Facts& facts) const;
+    void follow_scan_user(const Facts& facts);
+    [[nodiscard]] std::vector<ExpectedPath> own_paths() const;
+    [[nodiscard]] std::string repair(health::Heal action, const Episode& episode);
+    [[nodiscard]] std::string set_definitions_aside();
+    void reload_engine();
+    void note_crash(const scan::ScanService::Loss& loss);
     void on_scan_loss(const scan::ScanService::Loss& loss);
     void on_engine_ready(const scan::ScanService::Engine& engine);
     void on_load_failed(const scan::ScanService::LoadFailure& failure);
@@ -119,10 +140,12 @@ private:
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
     std::unique_ptr<SinkPump> sink_;
-    mutable std::mutex definitions_mutex_;  // guards the four below
+    mutable std::mutex definitions_mutex_;  // guards the six below
     DefinitionsStatus definitions_;
     std::string loading_generation_;
     std::string load_error_;
+    std::optional<scan::ScanService::LoadFailure> load_failure_;  // of the newest load
+    std::string failed_generation_;
     std::vector<std::string> definition_problems_;
     std::mutex reload_mutex_;         // one reload at a time
     mutable std::mutex state_mutex_;  // guards the two below
@@ -132,6 +155,16 @@ private:
     UniqueFd policy_watch_;
     std::vector<EventLoop::SourcePtr> sources_;
     std::jthread self_tests_;
+    mutable std::mutex crashes_mutex_;  // guards crashes_
+    std::deque<Facts::Crash> crashes_;
+    std::optional<host::Root> host_root_;  // the evaluating thread's, as the three below
+    std::optional<host::Root> own_root_;
+    bool user_seen_ = false;
+    std::optional<unsigned> seen_uid_;
+    std::mutex creation_mutex_;  // guards creation_error_
+    std::string creation_error_;
+    std::unique_ptr<HealthMonitor> health_;
+    std::unique_ptr<HostWatch> host_watch_;
     std::unique_ptr<control::ControlServer> control_;
 };
 

@@ -31,6 +31,7 @@ void Components::load_definitions() {
             return;  // loaded, or on the way
         }
         loading_generation_ = gathered->generation;
+        load_failure_.reset();
         definitions_.sources = gathered->status.sources;
     }
     scanner_->load({.generation = gathered->generation, .folders = std::move(gathered->folders)});
@@ -50,6 +51,11 @@ void Components::on_engine_ready(const scan::ScanService::Engine& engine) {
             definitions_.built = WallTime{std::chrono::seconds{*engine.built_unix}};
         }
         load_error_.clear();
+        load_failure_.reset();
+    }
+    responder_->forget_poison();
+    if (health_) {
+        health_->poke();
     }
     reporter_->service(
         ServiceAction::DefinitionsLoaded,
@@ -71,7 +77,13 @@ void Components::on_load_failed(const scan::ScanService::LoadFailure& failure) {
         const std::scoped_lock lock(definitions_mutex_);
         known = load_error_ == message;  // every retry fails alike; said once
         load_error_ = message;
-        loading_generation_.clear();
+        load_failure_ = failure;
+        if (!loading_generation_.empty()) {
+            failed_generation_ = std::exchange(loading_generation_, std::string{});
+        }
+    }
+    if (health_) {
+        health_->poke();
     }
     if (!known) {
         reporter_->service(ServiceAction::DefinitionsRejected,
@@ -84,6 +96,7 @@ void Components::on_load_failed(const scan::ScanService::LoadFailure& failure) {
 }
 
 void Components::on_scan_loss(const scan::ScanService::Loss& loss) {
+    note_crash(loss);
     std::vector<std::pair<std::string, std::string>> facts{{"pid", std::to_string(loss.pid)},
                                                            {"how", loss.how}};
     if (!loss.path.empty()) {

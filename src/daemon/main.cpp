@@ -110,7 +110,8 @@ Result<> run(daemon::Options options) {
     const auto lock = TRY(daemon::InstanceLock::acquire(paths.pid_file));
     TRY(log::open(
         {.file = paths.logs / "vigiad.log", .to_stderr = options.foreground, .level = level}));
-    for (const auto& missing : TRY(daemon::bound_capabilities())) {
+    options.missing_capabilities = TRY(daemon::bound_capabilities());
+    for (const auto& missing : options.missing_capabilities) {
         log::warning("runs without " + missing);
     }
     options.programs = TRY(own_programs());
@@ -133,6 +134,8 @@ int main(int argc, char** argv) {
     CLI::App app("vigiad: the Vigía endpoint-security connector");
     app.set_version_flag("--version", "vigiad " VIGIA_VERSION);
     app.add_option("--prefix", options.prefix, "put everything of this instance under DIR")
+        ->type_name("DIR");
+    app.add_option("--sysroot", options.sysroot, "read the host's facts under DIR")
         ->type_name("DIR");
     app.add_option("--policy", options.policy, "policy file (default: etc/vigia/policy.toml)")
         ->type_name("FILE");

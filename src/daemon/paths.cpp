@@ -45,6 +45,7 @@ Result<> Paths::create() const {
     TRY(ensure_folder(state, 0755));
     TRY(ensure_folder(definitions, 0755));
     TRY(ensure_folder(quarantine, 0700));
+    TRY(ensure_folder(state / "canary", 0755));
     TRY(ensure_folder(logs, 0750, 0, log_group()));
     TRY(ensure_folder(run, 0755));
     return {};

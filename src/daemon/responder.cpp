@@ -122,6 +122,12 @@ Answer Responder::put_away(const Judged& judged, const Uuid& detection) {
                                .detection_uid = detection.text},
                               parts_.reporter.now());
     const char* word = response::to_string(report.outcome);
+    if (report.outcome == response::Outcome::VaultFailed) {
+        const std::scoped_lock lock(trouble_mutex_);
+        if (!vault_trouble_) {
+            vault_trouble_ = {.since = parts_.reporter.now(), .error = report.detail};
+        }
+    }
     switch (report.outcome) {
         case response::Outcome::Quarantined:
         case response::Outcome::NamesLeft:
@@ -197,6 +203,34 @@ void Responder::report_unscannable(const Judged& judged) {
             .reason = verdict.reason}};
     log::warning(event.message);
     parts_.reporter.commit(one_event(std::move(event)));
+    if (verdict.reason == "kills-workers" || verdict.reason == "timeout") {
+        constexpr std::size_t kMostPoison = 100;
+        const std::scoped_lock lock(trouble_mutex_);
+        poison_.push_back({.path = judged.path, .sha256 = verdict.sha256, .size = verdict.size});
+        if (poison_.size() > kMostPoison) {
+            poison_.pop_front();
+        }
+    }
+}
+
+std::optional<Responder::VaultTrouble> Responder::vault_trouble() const {
+    const std::scoped_lock lock(trouble_mutex_);
+    return vault_trouble_;
+}
+
+void Responder::vault_works_again() {
+    const std::scoped_lock lock(trouble_mutex_);
+    vault_trouble_.reset();
+}
+
+std::vector<FileFacts> Responder::poison() const {
+    const std::scoped_lock lock(trouble_mutex_);
+    return {poison_.begin(), poison_.end()};
+}
+
+void Responder::forget_poison() {
+    const std::scoped_lock lock(trouble_mutex_);
+    poison_.clear();
 }
 
 }  // namespace vigia::daemon

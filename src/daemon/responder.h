@@ -3,8 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/policy_store.h"
 #include "daemon/reporter.h"
@@ -62,6 +66,22 @@ public:
 
     [[nodiscard]] std::uint64_t detections() const { return detections_; }
 
+    // The vault could not store what policy wanted put away, since when and why; nothing once it
+    // can again.
+    struct VaultTrouble {
+        WallTime since{};
+        std::string error;
+    };
+
+    [[nodiscard]] std::optional<VaultTrouble> vault_trouble() const;
+    void vault_works_again();
+
+    // Files set aside because they end scan workers, the newest last; at most 100.
+    [[nodiscard]] std::vector<FileFacts> poison() const;
+
+    // Newer definitions scan them again.
+    void forget_poison();
+
 private:
     [[nodiscard]] bool was_restored(const Judged& judged) const;
     Uuid report_detection(const Judged& judged, const policy::Decision& decision);
@@ -71,6 +91,9 @@ private:
     Parts parts_;
     response::Quarantine* quarantine_ = nullptr;
     std::atomic<std::uint64_t> detections_ = 0;
+    mutable std::mutex trouble_mutex_;  // guards the two below
+    std::optional<VaultTrouble> vault_trouble_;
+    std::deque<FileFacts> poison_;
 };
 
 }  // namespace vigia::daemon

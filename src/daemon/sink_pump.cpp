@@ -29,7 +29,9 @@ SinkPump::State SinkPump::state() const {
     return {.delivered = position_,
             .waiting = last > position_ ? last - position_ : 0,
             .error = error_,
-            .torn_bytes = torn_bytes_};
+            .error_number = error_number_,
+            .torn_bytes = torn_bytes_,
+            .renewed_at = renewed_at_};
 }
 
 Result<> SinkPump::open_sink() {
@@ -65,9 +67,13 @@ Result<bool> SinkPump::deliver_some() {
     if (events.empty()) {
         return false;
     }
+    const auto renewals = sink_->renewals();
     const auto delivered = TRY(sink_->deliver(events), "write the event log");
     {
         const std::scoped_lock lock(mutex_);
+        if (sink_->renewals() != renewals) {
+            renewed_at_ = BootClock::now();
+        }
         position_ = delivered;
     }
     TRY(reporter_.journal().acknowledge(kName, delivered), "acknowledge delivery");
@@ -78,7 +84,7 @@ void SinkPump::run(const std::stop_token& stop) {
     constexpr std::chrono::seconds kWait{1};
     while (!stop.stop_requested()) {
         const auto more = deliver_some();
-        say(more ? "" : more.error().message());
+        say(more ? nullptr : &more.error());
         if (more && *more) {
             continue;
         }
@@ -96,8 +102,10 @@ void SinkPump::run(const std::stop_token& stop) {
     (void)deliver_some();  // what stopping itself reported
 }
 
-void SinkPump::say(const std::string& error) {
+void SinkPump::say(const Error* failure) {
+    const auto error = failure == nullptr ? std::string{} : failure->message();
     const std::scoped_lock lock(mutex_);
+    error_number_ = failure == nullptr ? 0 : failure->code.value();
     if (error != error_) {
         if (error.empty()) {
             log::info("event log: writes again");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -25,8 +26,10 @@ public:
     struct State {
         std::uint64_t delivered = 0;  // sequence
         std::uint64_t waiting = 0;
-        std::string error;             // empty: fine
-        std::uint64_t torn_bytes = 0;  // cut from the file at start
+        std::string error;                        // empty: fine
+        int error_number = 0;                     // errno-like, 0: fine
+        std::uint64_t torn_bytes = 0;             // cut from the file at start
+        std::optional<BootTime> renewed_at = {};  // the file was taken away and begun anew
     };
 
     [[nodiscard]] State state() const;
@@ -35,15 +38,17 @@ private:
     void run(const std::stop_token& stop);
     Result<> open_sink();
     Result<bool> deliver_some();
-    void say(const std::string& error);
+    void say(const Error* error);
 
     Reporter& reporter_;
     const sinks::JsonlSink::Options options_;
     std::unique_ptr<sinks::JsonlSink> sink_;  // only the thread's
     std::string epoch_;                       // only the thread's
-    mutable std::mutex mutex_;                // guards position_, error_, torn_bytes_
+    mutable std::mutex mutex_;                // guards all below but the thread
     std::uint64_t position_ = 0;
     std::string error_;
+    int error_number_ = 0;
+    std::optional<BootTime> renewed_at_;
     std::uint64_t torn_bytes_ = 0;
     std::jthread thread_;
 };

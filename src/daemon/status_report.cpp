@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "daemon/components.h"
-#include "daemon/status_state.h"
 
 namespace vigia::daemon {
 namespace {
@@ -137,7 +136,9 @@ Status Components::status() const {
     }
     status.self_test = self_test_->last();
 
-    std::tie(status.state, status.state_reason) = overall_state(status);
+    auto overall = health_->view().overall;
+    status.state = std::move(overall.state);
+    status.state_reason = std::move(overall.reason);
     const std::scoped_lock lock(state_mutex_);
     if (status.state != last_state_) {
         last_state_ = status.state;

@@ -75,8 +75,13 @@ Result<> add_content(Hasher& hasher, int file) {
     }
 }
 
-Result<> add_file(Hasher& hasher, int folder, const std::string& name) {
-    const auto file = TRY(open_at(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+struct PlainFile {
+    UniqueFd descriptor;
+    std::uint64_t size = 0;
+};
+
+Result<PlainFile> open_plain(int folder, const std::string& name) {
+    auto file = TRY(open_at(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     struct stat info{};
     if (::fstat(file.get(), &info) < 0) {
         return fail_errno("stat " + printable(name));
@@ -84,10 +89,16 @@ Result<> add_file(Hasher& hasher, int folder, const std::string& name) {
     if (!S_ISREG(info.st_mode)) {
         return fail(std::errc::invalid_argument, printable(name) + " is not a plain file");
     }
+    return PlainFile{.descriptor = std::move(file),
+                     .size = static_cast<std::uint64_t>(info.st_size)};
+}
+
+Result<> add_file(Hasher& hasher, int folder, const std::string& name) {
+    const auto file = TRY(open_plain(folder, name));
     hasher.add(name.size());
     hasher.add(name);
-    hasher.add(static_cast<std::uint64_t>(info.st_size));
-    return add_content(hasher, file.get());
+    hasher.add(file.size);
+    return add_content(hasher, file.descriptor.get());
 }
 
 }  // namespace
@@ -122,6 +133,13 @@ Result<std::vector<std::string>> names_in(int folder, std::size_t limit) {
     }
     std::ranges::sort(names);
     return names;
+}
+
+Result<Sha256> digest_of_file(int folder, const std::string& name) {
+    const auto file = TRY(open_plain(folder, name), "digest");
+    Hasher hasher;
+    TRY(add_content(hasher, file.descriptor.get()), "digest of " + printable(name));
+    return hasher.finish();
 }
 
 Result<Sha256> digest_of_folder(int folder) {

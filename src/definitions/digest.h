@@ -16,6 +16,9 @@ namespace vigia::definitions {
 // (a link, a folder) is an error: it is no generation of ours.
 [[nodiscard]] Result<Sha256> digest_of_folder(int folder);
 
+// SHA-256 of a plain file's content.
+[[nodiscard]] Result<Sha256> digest_of_file(int folder, const std::string& name);
+
 // More files than this is no set of definitions.
 inline constexpr std::size_t kMaxFiles = 10'000;
 

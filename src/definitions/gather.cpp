@@ -15,6 +15,7 @@
 #include "definitions/builtin.h"
 #include "definitions/digest.h"
 #include "definitions/generations.h"
+#include "definitions/rejected.h"
 #include "definitions/signatures.h"
 #include "definitions/source_folder.h"
 
@@ -65,6 +66,28 @@ public:
         return {};
     }
 
+    // Takes out again what the engine has refused before, by its content.
+    Result<> leave_out(const std::set<Sha256>& rejected) {
+        if (rejected.empty()) {
+            return {};
+        }
+        for (const auto& name : names_) {
+            if (name == kBuiltinFile) {
+                continue;
+            }
+            const auto digest = TRY(digest_of_file(draft_->folder(), name));
+            if (rejected.contains(digest)) {
+                if (::unlinkat(draft_->folder(), name.c_str(), 0) < 0) {
+                    return fail_errno("leave out " + printable(name));
+                }
+                set_->problems.push_back(fmt::format(
+                    "{}: left out, the engine has refused this content before (rejected/)",
+                    printable(name)));
+            }
+        }
+        return {};
+    }
+
     void add_remote(const DefinitionSource& source) {
         constexpr auto* kDetail = "not read: this version loads folder sources only";
         const auto& place =
@@ -90,7 +113,10 @@ private:
     std::set<std::string> names_;
 };
 
-Result<> fill(const Draft& draft, const Policy::Definitions& policy, GatheredSet& set) {
+Result<> fill(const Draft& draft,
+              const Policy::Definitions& policy,
+              const std::set<Sha256>& rejected,
+              GatheredSet& set) {
     Gathering gathering(draft, set);
     TRY(gathering.add_builtin(), "built-in set");
     for (std::size_t at = 0; at < policy.sources.size(); ++at) {
@@ -101,7 +127,7 @@ Result<> fill(const Draft& draft, const Policy::Definitions& policy, GatheredSet
             gathering.add_remote(source);
         }
     }
-    return {};
+    return gathering.leave_out(rejected);
 }
 
 }  // namespace
@@ -110,7 +136,7 @@ Result<GatheredSet> gather(const std::filesystem::path& state, const Policy::Def
     const auto generations = TRY(Generations::open(state), "gather definitions");
     auto draft = TRY(generations.begin(), "gather definitions");
     GatheredSet set;
-    TRY(fill(draft, policy, set), "gather definitions");
+    TRY(fill(draft, policy, rejected_contents(state), set), "gather definitions");
     set.generation = TRY(generation_name(draft.folder()), "gather definitions");
     set.folder = TRY(generations.adopt(std::move(draft), set.generation, set.problems),
                      "gather definitions");

@@ -196,13 +196,13 @@ std::string namespaces_digest() {
         return found.error().message();
     }
     // A container mounts after it has made its namespace, so what is mounted there counts too.
-    constexpr std::size_t kMaxMountinfo = std::size_t{1} << 20U;
+    constexpr std::size_t kMaxOfOne = std::size_t{1} << 20U;
     const auto ours = namespace_of("self").value_or("");
     std::size_t digest = 0;
     for (const auto& [id, process] : *found) {
         digest = digest * 31 + std::hash<std::string>{}(id);
         if (id != ours) {
-            const auto text = read_file("/proc/" + process + "/mountinfo", kMaxMountinfo);
+            const auto text = read_file("/proc/" + process + "/mountinfo", kMaxOfOne);
             digest = digest * 31 + std::hash<std::string>{}(text.value_or(""));
         }
     }

@@ -25,7 +25,7 @@ constexpr std::string_view kSetAsideMark = ".damaged-";
 constexpr std::array<const char*, 3> kSuffixes{"", "-wal", "-shm"};
 
 constexpr std::int64_t kApplicationId = 0x56494741;  // "VIGA", for file(1) and for us
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 2;
 
 // auto_vacuum must come before the first table, journal_mode before the first transaction.
 constexpr const char* kMake = R"(
@@ -42,9 +42,23 @@ CREATE INDEX events_time ON events(time);
 CREATE TABLE quarantine(id TEXT PRIMARY KEY, state INTEGER NOT NULL, time INTEGER NOT NULL,
                         record TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE episodes(episode TEXT PRIMARY KEY, id INTEGER NOT NULL, raised INTEGER NOT NULL,
+                      open INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX episodes_raised ON episodes(raised);
 CREATE TABLE positions(sink TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA application_id = 0x56494741;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+COMMIT;
+)";
+
+// What version 2 added to version 1.
+constexpr const char* kUpgrade = R"(
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS episodes(episode TEXT PRIMARY KEY, id INTEGER NOT NULL,
+                      raised INTEGER NOT NULL, open INTEGER NOT NULL,
+                      record TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS episodes_raised ON episodes(raised);
+PRAGMA user_version = 2;
 COMMIT;
 )";
 
@@ -71,8 +85,9 @@ Result<> make_schema(sqlite::Database& database) {
 }
 
 Result<> check(sqlite::Database& database, std::uint64_t bytes, bool unclean) {
-    if (TRY(database.integer("PRAGMA application_id")) != kApplicationId ||
-        TRY(database.integer("PRAGMA user_version")) != kSchema) {
+    const auto schema = TRY(database.integer("PRAGMA user_version"));
+    if (TRY(database.integer("PRAGMA application_id")) != kApplicationId || schema < 1 ||
+        schema > kSchema) {
         return damaged("not a journal of this version");
     }
     const auto epoch = TRY(database.text("SELECT value FROM meta WHERE key = 'epoch'"));
@@ -98,6 +113,9 @@ Result<Opened> prepare(const std::filesystem::path& file, std::uint64_t bytes, b
         opened.unclean =
             TRY(database.integer("SELECT value = '1' FROM meta WHERE key = 'clean'")) == 0;
         TRY(check(database, bytes, opened.unclean));
+        if (TRY(database.integer("PRAGMA user_version")) < kSchema) {
+            TRY(database.execute(kUpgrade), "upgrade journal");
+        }
     }
     TRY(database.execute("INSERT OR REPLACE INTO meta VALUES('clean', '0')"), "open journal");
     return opened;
@@ -186,6 +204,8 @@ Salvage salvage(sqlite::Database& database) {
          [&](Row row) { saved.quarantine.emplace_back(row.text(0), row.text(1)); });
     each("SELECT key, value FROM facts",
          [&](Row row) { saved.values.emplace(row.text(0), row.text(1)); });
+    each("SELECT record FROM episodes ORDER BY raised DESC LIMIT 10000",
+         [&](Row row) { saved.episodes.push_back(row.text(0)); });
     each("SELECT value FROM meta WHERE key = 'epoch'", [&](Row row) { saved.epoch = row.text(0); });
     std::optional<std::int64_t> slowest;
     each("SELECT sink, sequence FROM positions", [&](Row row) {

@@ -39,6 +39,7 @@ struct Opened {
 struct Salvage {
     std::vector<std::pair<std::string, std::string>> quarantine = {};  // {id, record}
     std::map<std::string, std::string> values = {};
+    std::vector<std::string> episodes = {};  // records
     std::vector<std::string> sinks = {};
     std::string epoch = {};
     std::uint64_t first = 0;  // events that are gone with it

@@ -14,22 +14,25 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/event.h"
+#include "model/fault.h"
 #include "model/quarantine.h"
 
 namespace vigia::journal {
 
 // What belongs together: events and the state they stand for. One transaction.
 //
-// When a commit() fails, its events, values and those items that state a fact (Quarantined,
-// Restored, Deleted) are held in memory, in order, and written as one transaction as soon as
-// writing works again: the caller must not send them again. Items that state an intent (Storing,
-// Removing) are not held: the caller stops the work that it was about to do. At most 10,000 events
-// are held; beyond that the oldest of the lowest severity go first, counted in State::lost and told
-// by one Events Dropped event. What is held is not seen by read(), quarantine() and value().
+// When a commit() fails, its events, values, episodes and those items that state a fact
+// (Quarantined, Restored, Deleted) are held in memory, in order, and written as one transaction as
+// soon as writing works again: the caller must not send them again. Items that state an intent
+// (Storing, Removing) are not held: the caller stops the work that it was about to do. At most
+// 10,000 events are held; beyond that the oldest of the lowest severity go first, counted in
+// State::lost and told by one Events Dropped event. What is held is not seen by read(),
+// quarantine() and value().
 struct Change {
     std::vector<Event> events = {};                  // time 0: filled in with the time of commit
     std::vector<QuarantineItem> quarantine = {};     // inserted or replaced by id
     std::map<std::string, std::string> values = {};  // small durable facts by key (watermarks, …)
+    std::vector<Episode> episodes = {};              // inserted or replaced by their UUID
 };
 
 struct Query {
@@ -76,6 +79,9 @@ public:
         std::uint64_t waiting = 0;   // not committed yet: telemetry and what is held
         bool began_new = false;      // the one before was missing or damaged
         std::string set_aside;       // where a damaged one went
+        std::string renewal_reason;  // why it was replaced: journal-damaged, journal-deleted, …
+        std::optional<BootTime> renewed_at;  // when it was replaced under this run
+        int error_number = 0;                // errno-like code of `error`, 0 when ok
         bool unclean = false;        // the run before did not stop cleanly: its telemetry of
                                      // the last `group` may be missing, how much is unknown
         bool reserve_ready = false;  // the reserve file is there
@@ -106,6 +112,11 @@ public:
     [[nodiscard]] virtual Result<std::vector<QuarantineItem>> quarantine() const = 0;
     [[nodiscard]] virtual Result<std::optional<QuarantineItem>> quarantine(
         const std::string& id) const = 0;
+    // Raised or closed, the newest `limit` (at most 10,000), oldest first. Of closed ones the
+    // newest 10,000 are kept, no longer than max_age.
+    [[nodiscard]] virtual Result<std::vector<Episode>> episodes(bool open_only,
+                                                                std::size_t limit) const = 0;
+
     [[nodiscard]] virtual std::optional<std::string> value(const std::string& key) const = 0;
 
     // Each sink's acknowledged position, within the epoch. 0 for a sink that is not known: its

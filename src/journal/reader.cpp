@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "wire/fault_json.h"
 #include "wire/quarantine_json.h"
 
 namespace vigia::journal {
@@ -107,6 +108,28 @@ Result<std::optional<QuarantineItem>> Reader::quarantine(const std::string& id) 
         return std::nullopt;
     }
     return TRY(wire::parse_quarantine_record(statement.text(0)), "read quarantine");
+}
+
+Result<std::vector<Episode>> Reader::episodes(bool open_only, std::size_t limit) {
+    const std::scoped_lock lock(mutex_);
+    TRY(ensure_open());
+    auto statement =
+        TRY(open_->database.prepare(
+                open_only ? "SELECT record FROM episodes WHERE open ORDER BY raised DESC, "
+                            "episode LIMIT ?"
+                          : "SELECT record FROM episodes ORDER BY raised DESC, episode "
+                            "LIMIT ?"),
+            "read episodes");
+    statement.bind(1, static_cast<std::int64_t>(std::min(limit, kMostPerCall)));
+    std::vector<Episode> episodes;
+    while (TRY(statement.step(), "read episodes")) {
+        // One that cannot be read must not hide the others.
+        if (auto episode = wire::parse_episode_record(statement.text(0))) {
+            episodes.push_back(*std::move(episode));
+        }
+    }
+    std::ranges::reverse(episodes);
+    return episodes;
 }
 
 Result<std::optional<std::string>> Reader::value(const std::string& key) {

@@ -28,6 +28,7 @@ public:
     [[nodiscard]] Result<std::vector<StoredEvent>> events(const Query& query);
     [[nodiscard]] Result<std::vector<QuarantineItem>> quarantine();
     [[nodiscard]] Result<std::optional<QuarantineItem>> quarantine(const std::string& id);
+    [[nodiscard]] Result<std::vector<Episode>> episodes(bool open_only, std::size_t limit);
     [[nodiscard]] Result<std::optional<std::string>> value(const std::string& key);
 
 private:

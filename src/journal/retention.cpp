@@ -66,6 +66,8 @@ Result<Retention::Victims> Retention::cheapest(sqlite::Database& database,
 }
 
 Result<> Retention::forget_old_items(sqlite::Database& database, WallTime now) const {
+    auto episodes = TRY(database.prepare("DELETE FROM episodes WHERE NOT open AND raised < ?"));
+    TRY(episodes.bind(1, cutoff(now, limits_.max_age)).run());
     auto statement =
         TRY(database.prepare("DELETE FROM quarantine WHERE state IN (?, ?) AND time < ?"));
     return statement.bind(1, static_cast<std::int64_t>(QuarantineState::Restored))

@@ -18,7 +18,8 @@ bool is_intent(const QuarantineItem& item) noexcept {
 }
 
 bool is_empty(const Change& change) noexcept {
-    return change.events.empty() && change.quarantine.empty() && change.values.empty();
+    return change.events.empty() && change.quarantine.empty() && change.values.empty() &&
+           change.episodes.empty();
 }
 
 }  // namespace
@@ -79,6 +80,13 @@ void Spool::fold_oldest() {
     next.quarantine.insert(next.quarantine.begin(),
                            std::make_move_iterator(oldest.quarantine.begin()),
                            std::make_move_iterator(oldest.quarantine.end()));
+    std::erase_if(oldest.episodes, [&](const Episode& episode) {
+        return std::ranges::find(next.episodes, episode.episode, &Episode::episode) !=
+               next.episodes.end();
+    });
+    next.episodes.insert(next.episodes.begin(),
+                         std::make_move_iterator(oldest.episodes.begin()),
+                         std::make_move_iterator(oldest.episodes.end()));
     next.events.insert(next.events.begin(),
                        std::make_move_iterator(oldest.events.begin()),
                        std::make_move_iterator(oldest.events.end()));

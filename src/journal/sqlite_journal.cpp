@@ -61,6 +61,10 @@ public:
         return watched([&] { return reader_.quarantine(id); });
     }
 
+    Result<std::vector<Episode>> episodes(bool open_only, std::size_t limit) const override {
+        return watched([&] { return reader_.episodes(open_only, limit); });
+    }
+
     std::optional<std::string> value(const std::string& key) const override {
         return watched([&] { return reader_.value(key); }).value_or(std::nullopt);
     }

@@ -4,12 +4,14 @@
 #include <string_view>
 #include <utility>
 
+#include "wire/fault_json.h"
 #include "wire/quarantine_json.h"
 
 namespace vigia::journal {
 namespace {
 
 constexpr int kDetectionFinding = 2004;  // OCSF class
+constexpr std::int64_t kClosedEpisodes = 10'000;
 
 std::int64_t nanoseconds(WallTime time) noexcept {
     return time.time_since_epoch().count();
@@ -36,6 +38,10 @@ Result<Store::Statements> Store::prepare(sqlite::Database& database) {
         .event = TRY(database.prepare("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?)")),
         .quarantine = TRY(database.prepare("INSERT OR REPLACE INTO quarantine VALUES(?, ?, ?, ?)")),
         .fact = TRY(database.prepare("INSERT OR REPLACE INTO facts VALUES(?, ?)")),
+        .episode = TRY(database.prepare("INSERT OR REPLACE INTO episodes VALUES(?, ?, ?, ?, ?)")),
+        .prune_episodes = TRY(database.prepare("DELETE FROM episodes WHERE NOT open AND raised < "
+                                               "(SELECT raised FROM episodes WHERE NOT "
+                                               "open ORDER BY raised DESC LIMIT 1 OFFSET ?)")),
         .position = TRY(database.prepare("INSERT OR REPLACE INTO positions VALUES(?, ?)")),
         .remove_position = TRY(database.prepare("DELETE FROM positions WHERE sink = ?")),
     };
@@ -87,6 +93,9 @@ Result<std::vector<StoredEvent>> Store::apply(const Change& change) {
     for (const auto& [key, value] : change.values) {
         TRY(insert_fact(key, value), "write value");
     }
+    for (const auto& episode : change.episodes) {
+        TRY(insert(episode), "write fault episode");
+    }
     std::vector<StoredEvent> stored;
     stored.reserve(change.events.size());
     for (const auto& event : change.events) {
@@ -124,6 +133,17 @@ Result<> Store::insert(const QuarantineItem& item) {
         .run();
 }
 
+Result<> Store::insert(const Episode& episode) {
+    TRY(statements_.episode.bind(1, episode.episode.text)
+            .bind(2, static_cast<std::int64_t>(episode.id))
+            .bind(3, nanoseconds(episode.raised_at))
+            .bind(4, static_cast<std::int64_t>(episode.cleared_at ? 0 : 1))
+            .bind(5, wire::to_record(episode))
+            .run());
+    return episode.cleared_at ? statements_.prune_episodes.bind(1, kClosedEpisodes).run()
+                              : Result<>{};
+}
+
 Result<> Store::insert_fact(const std::string& key, const std::string& value) {
     return statements_.fact.bind(1, key).bind(2, value).run();
 }
@@ -137,6 +157,11 @@ Result<> Store::take_over(const Salvage& saved) {
     }
     for (const auto& [key, value] : saved.values) {
         TRY(insert_fact(key, value), "take over value");
+    }
+    for (const auto& record : saved.episodes) {
+        if (const auto episode = wire::parse_episode_record(record)) {
+            TRY(insert(*episode), "take over fault episode");
+        }
     }
     for (const auto& sink : saved.sinks) {
         TRY(put_position(sink, 0), "take over sink");

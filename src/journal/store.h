@@ -54,6 +54,8 @@ private:
         sqlite::Statement event;
         sqlite::Statement quarantine;
         sqlite::Statement fact;
+        sqlite::Statement episode;
+        sqlite::Statement prune_episodes;
         sqlite::Statement position;
         sqlite::Statement remove_position;
     };
@@ -63,6 +65,7 @@ private:
     [[nodiscard]] static Result<Statements> prepare(sqlite::Database& database);
     [[nodiscard]] Result<StoredEvent> insert(const Event& event);
     [[nodiscard]] Result<> insert(const QuarantineItem& item);
+    [[nodiscard]] Result<> insert(const Episode& episode);
     [[nodiscard]] Result<> insert_fact(const std::string& key, const std::string& value);
 
     sqlite::Database database_;  // before the statements: they must go first

@@ -24,7 +24,8 @@ bool may_pass(const Error& error) noexcept {
 }
 
 bool is_empty(const Change* change) noexcept {
-    return change->events.empty() && change->values.empty() && change->quarantine.empty();
+    return change->events.empty() && change->values.empty() && change->quarantine.empty() &&
+           change->episodes.empty();
 }
 
 bool has_ticket(const Request& request) noexcept {
@@ -107,10 +108,12 @@ void Writer::settle(const Result<>& result) {
     state_.ok = result.has_value();
     if (result) {
         state_.error.clear();
+        state_.error_number = 0;
         failing_until_.reset();
         after_success();
     } else {
         state_.error = result.error().message();
+        state_.error_number = result.error().code.value();
         failing_until_ = BootClock::now() + kRetry;
     }
 }

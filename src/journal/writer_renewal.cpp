@@ -95,6 +95,8 @@ Result<> Writer::renew(std::string reason) {
     }
     state_.began_new = true;
     state_.set_aside = lost.set_aside;
+    state_.renewal_reason = lost.reason;
+    state_.renewed_at = now;
     if (!lost_journal_) {
         lost_journal_ = std::move(lost);  // otherwise what the first one held is still to be saved
     }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "model/evidence.h"
 #include "model/sha256.h"
 
 namespace vigia {
@@ -97,7 +98,25 @@ struct EventsDroppedBody {
     std::string epoch = {};         // of the range, where it is not the journal's own
 };
 
-using EventBody = std::variant<DetectionBody, ScanBody, ServiceBody, EventsDroppedBody>;
+enum class FaultPhase : std::uint8_t { Raised, Updated, Cleared, AllCleared };
+
+// A change of a fault; `metadata.correlation_uid` is the episode. AllCleared has no fault.
+struct FaultBody {
+    FaultPhase phase = FaultPhase::Raised;
+    int id = 0;
+    std::string key = {};
+    std::string title = {};  // English
+    std::string cause = {};
+    Evidence evidence = {};
+    std::string severity_before = {};  // Updated: our word
+    std::string cause_before = {};     // Updated
+    std::string cleared_because = {};  // Cleared
+    std::optional<WallTime> raised_at = {};
+    bool flapping = false;
+    bool recovered = false;  // told again in a journal that replaced another
+};
+
+using EventBody = std::variant<DetectionBody, ScanBody, ServiceBody, EventsDroppedBody, FaultBody>;
 
 // One event before the journal has numbered it. `uid` is stable: the same in every sink, forever.
 struct Event {

@@ -63,6 +63,7 @@ struct FaultOverride {
     std::optional<unsigned> threshold = {};
     std::optional<std::chrono::milliseconds> raise_after = {};
     std::optional<std::chrono::milliseconds> clear_after = {};
+    std::optional<std::chrono::milliseconds> quiet_after = {};  // the same while it flaps
 };
 
 // A validated policy. Immutable once built; shared as std::shared_ptr<const Policy> and swapped

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "model/fault.h"
 
 // What `vigia status` shows, as values; wire/status_json.h gives its JSON (the contract).
 namespace vigia {
@@ -106,6 +107,7 @@ struct Status {
     std::vector<Accounting> accounting;
     std::optional<SelfTestReport> self_test;
     std::string exec_gate = {};
+    std::vector<FaultReport> faults = {};  // raised, by id
 };
 
 }  // namespace vigia

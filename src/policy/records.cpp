@@ -135,6 +135,7 @@ struct Rows<FaultOverride> {
         optional_field<T, Number<unsigned, 1, 1'000'000>, VIGIA_MEMBER(threshold)>("threshold"),
         optional_field<T, Delay, VIGIA_MEMBER(raise_after)>("raise_after"),
         optional_field<T, Delay, VIGIA_MEMBER(clear_after)>("clear_after"),
+        optional_field<T, Delay, VIGIA_MEMBER(quiet_after)>("quiet_after"),
     };
 };
 

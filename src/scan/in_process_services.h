@@ -90,6 +90,8 @@ public:
 
     void set_workers(unsigned /*count*/) override {}
 
+    void stop() override {}
+
     [[nodiscard]] State state() const override {
         State ready;
         ready.state = "ready";

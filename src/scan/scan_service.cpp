@@ -115,6 +115,8 @@ public:
         pool_.set_target(std::clamp(count, 1U, kMostWorkers));
     }
 
+    void stop() override { pool_.close(); }
+
     [[nodiscard]] State state() const override;
 
 private:

@@ -108,6 +108,10 @@ public:
 
     virtual void set_workers(unsigned count) = 0;
 
+    // For good, without waiting: who is inside scan(), and who comes later, gets Failed
+    // `service-not-ready`. Workers that are at a file are killed, and count as no loss.
+    virtual void stop() = 0;
+
     [[nodiscard]] virtual State state() const = 0;
 };
 

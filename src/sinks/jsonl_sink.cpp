@@ -48,6 +48,8 @@ public:
 
     [[nodiscard]] const Resume& resume() const override { return resume_; }
 
+    [[nodiscard]] std::uint64_t renewals() const override { return renewals_; }
+
     Result<std::uint64_t> deliver(std::span<const StoredEvent> events) override {
         const auto doing = "write " + printable(options_.file.native());
         if (events.empty()) {
@@ -200,6 +202,7 @@ private:
             folder_ && ::fstatat(folder_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0;
         if (!there || !file_ || ::fstat(file_.get(), &ours) < 0 || named.st_ino != ours.st_ino ||
             named.st_dev != ours.st_dev) {
+            renewals_ += file_ ? 1U : 0U;
             TRY(open_current());
             TRY(recover());
             return {};
@@ -238,6 +241,7 @@ private:
     UniqueFd file_;
     std::uint64_t size_ = 0;     // bytes of the current file that are complete events
     bool half_written_ = false;  // more than that is in it: truncating back has failed
+    std::uint64_t renewals_ = 0;
     Resume resume_;
     Position last_;  // the last event that is in the file, or was before it was deleted
 };

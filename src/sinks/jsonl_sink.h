@@ -42,6 +42,9 @@ public:
     // the journal holds for this sink.
     [[nodiscard]] virtual const Resume& resume() const = 0;
 
+    // How often the file was found deleted or replaced by somebody else, and begun anew.
+    [[nodiscard]] virtual std::uint64_t renewals() const = 0;
+
     // Appends the lines and fdatasyncs; a short write is truncated back and an error returned, with
     // nothing of that write in the file. A file that was deleted, replaced, rotated or cut by
     // somebody else is begun anew. Rotates by size. Events that stand in the file already (same

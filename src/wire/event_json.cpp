@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "wire/event_kinds.h"
+#include "wire/evidence_json.h"
 
 namespace vigia::wire {
 namespace {
@@ -178,6 +179,28 @@ void put_body(Json& out, const Event& /*event*/, const EventsDroppedBody& body) 
         ours["count"] = count;
     }
     ours["undelivered"] = body.undelivered;
+}
+
+void put_body(Json& out, const Event& /*event*/, const FaultBody& body) {
+    put_kind(out, kApplicationError, kind_of(body.phase));
+    auto& ours = out["vigia"]["fault"];
+    ours = Json::object();
+    if (body.phase == FaultPhase::AllCleared) {
+        return;
+    }
+    ours["id"] = body.id;
+    put_bytes(ours, "key", body.key);
+    put_bytes(ours, "title", body.title);
+    put_bytes(ours, "cause", body.cause);
+    put_if(ours, "severity_before", body.severity_before);
+    put_if(ours, "cause_before", body.cause_before);
+    put_if(ours, "cleared_because", body.cleared_because);
+    if (body.raised_at) {
+        ours["raised_at"] = to_iso8601(*body.raised_at);
+    }
+    ours["flapping"] = body.flapping;
+    ours["recovered"] = body.recovered;
+    ours["evidence"] = evidence_json(body.evidence);
 }
 
 void put_frame(Json& out, const Event& event, const EventFrame& frame) {

@@ -96,6 +96,21 @@ Kind kind_of(ServiceAction value) noexcept {
     return {};
 }
 
+Kind kind_of(FaultPhase value) noexcept {
+    using enum FaultPhase;
+    switch (value) {
+        case Raised:
+            return {"fault-raised", {99, "Fault Raised"}, kFailure};
+        case Updated:
+            return {"fault-updated", {99, "Fault Updated"}, kFailure};
+        case Cleared:
+            return {"fault-cleared", {99, "Fault Cleared"}, kSuccess};
+        case AllCleared:
+            return {"all-faults-cleared", {99, "All Faults Cleared"}, kSuccess};
+    }
+    return {};
+}
+
 SeverityNames names_of(Severity value) noexcept {
     using enum Severity;
     switch (value) {
@@ -126,6 +141,8 @@ int class_uid(const Event& event) noexcept {
         int operator()(const EventsDroppedBody& /*body*/) const noexcept {
             return kApplicationError.uid;
         }
+
+        int operator()(const FaultBody& /*body*/) const noexcept { return kApplicationError.uid; }
     };
 
     return std::visit(Visitor{}, event.body);

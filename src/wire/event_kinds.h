@@ -47,6 +47,7 @@ inline constexpr Kind kEventsDropped{"events-dropped", {1, "General Error"}, {2,
 [[nodiscard]] DetectionKind kind_of(DetectionPhase value) noexcept;
 [[nodiscard]] Kind kind_of(ScanPhase value) noexcept;
 [[nodiscard]] Kind kind_of(ServiceAction value) noexcept;
+[[nodiscard]] Kind kind_of(FaultPhase value) noexcept;
 [[nodiscard]] SeverityNames names_of(Severity value) noexcept;
 
 }  // namespace vigia::wire

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "wire/fault_report_json.h"
 
 namespace vigia::wire {
 namespace {
@@ -187,7 +188,7 @@ Json status_json(const Status& status, const std::string& version) {
     json["definitions"] = definitions_json(status.definitions);
     json["selftest"] = status.self_test ? self_test_json(*status.self_test) : Json(nullptr);
     json["accounting"] = array_of(status.accounting, accounting_json);
-    json["faults"] = Json::array();  // the fault engine fills it
+    json["faults"] = array_of(status.faults, fault_report_json);
     return json;
 }
 

@@ -37,10 +37,14 @@ void Instance::write_policy(const std::string& text) const {
 testing::AssertionResult Instance::start(bool wait) {
     const auto log = open_at(
         AT_FDCWD, (options_.prefix / "daemon.err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    auto started =
-        Subprocess::start({.program = dev_program("vigiad"),
-                           .arguments = {"--prefix", options_.prefix.native(), "--foreground"},
-                           .descriptors = {{log->get(), 2}}});
+    // env(1) becomes the daemon: the process is the same.
+    auto arguments = options_.environment;
+    arguments.insert(
+        arguments.end(),
+        {dev_program("vigiad").native(), "--prefix", options_.prefix.native(), "--foreground"});
+    auto started = Subprocess::start({.program = "/usr/bin/env",
+                                      .arguments = std::move(arguments),
+                                      .descriptors = {{log->get(), 2}}});
     if (!started) {
         return testing::AssertionFailure() << started.error().message();
     }

@@ -20,8 +20,9 @@ public:
     struct Options {
         std::filesystem::path prefix;
         std::vector<std::string> watch;
-        std::string more_files = {};  // lines of [files]
-        std::string more = {};        // further sections of the policy
+        std::string more_files = {};                // lines of [files]
+        std::string more = {};                      // further sections of the policy
+        std::vector<std::string> environment = {};  // "NAME=value", beyond PATH and LANG
     };
 
     explicit Instance(Options options);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -38,13 +37,12 @@ Exit show(const Context& context) {
 
 }  // namespace
 
-void add_definitions(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("definitions", "the definitions in use");
-    verb->require_subcommand(1);
-    verb->fallthrough();
-    verb->add_subcommand("show", "generation, signatures, sources")->callback([&action] {
-        action = show;
-    });
+Verb definitions_verb() {
+    return {.name = "definitions",
+            .help = {"the definitions in use", "las definiciones en uso"},
+            .verbs = {{.name = "show",
+                       .help = {"generation, signatures, sources", "generación, firmas, fuentes"},
+                       .action = show}}};
 }
 
 }  // namespace vigia::cli

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -29,11 +29,14 @@ constexpr std::array kClasses{ClassName{"detection", 2004},
                               ClassName{"service", 6002},
                               ClassName{"fault", 6008}};
 
+// What the daemon gives at once.
+constexpr std::uint32_t kMostEvents = 10'000;
+
 struct Asked {
     bool follow = false;
     std::string since;
     std::string cls;
-    unsigned limit = 100;
+    std::uint32_t limit = 100;
 };
 
 // "10m", "2h", "3d", "2026-11-22", "2026-11-22T19:20:00": milliseconds since 1970.
@@ -125,16 +128,32 @@ Exit run_events(const Context& context, const Asked& asked) {
 
 }  // namespace
 
-void add_events(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("events", "what happened, from the journal");
+Verb events_verb() {
     auto asked = std::make_shared<Asked>();
-    verb->add_flag("--follow,-f", asked->follow, "go on with new ones as they come");
-    verb->add_option("--since", asked->since, "10m, 2h, 3d, a date, or date and time");
-    verb->add_option("--class", asked->cls, "detection, scan, service, fault, … or an OCSF number");
-    verb->add_option("--limit", asked->limit, "at most N of them")->check(CLI::Range(1, 10'000));
-    verb->callback([&action, asked] {
-        action = [asked](const Context& context) { return run_events(context, *asked); };
-    });
+    return {.name = "events",
+            .help = {"what happened, from the journal", "qué ha ocurrido, según el registro"},
+            .options = {{.name = "--follow",
+                         .letter = 'f',
+                         .help = {"go on with new ones as they come",
+                                  "continúa con los nuevos según llegan"},
+                         .into = &asked->follow},
+                        {.name = "--since",
+                         .value = "T",
+                         .help = {"10m, 2h, 3d, a date, or date and time",
+                                  "10m, 2h, 3d, una fecha, o fecha y hora"},
+                         .into = &asked->since},
+                        {.name = "--class",
+                         .value = "CLASS",
+                         .help = {"detection, scan, service, fault, … or an OCSF number",
+                                  "detection, scan, service, fault, … o un número de OCSF"},
+                         .into = &asked->cls},
+                        {.name = "--limit",
+                         .value = "N",
+                         .help = {"at most so many", "como máximo tantos"},
+                         .least = 1,
+                         .most = kMostEvents,
+                         .into = &asked->limit}},
+            .action = [asked](const Context& context) { return run_events(context, *asked); }};
 }
 
 }  // namespace vigia::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -137,25 +136,30 @@ Exit diff(const Context& context, const std::string& file) {
 
 }  // namespace
 
-void add_policy(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("policy", "show, check, reload, diff");
-    verb->require_subcommand(1);
-    verb->fallthrough();
+Verb policy_verb() {
     auto file = std::make_shared<std::string>();
-    verb->add_subcommand("show", "the policy in force")->callback([&action] { action = show; });
-    auto* check_verb = verb->add_subcommand("check", "every mistake in a file (needs no daemon)");
-    check_verb->add_option("FILE", *file, "policy file")->required();
-    check_verb->callback([&action, file] {
-        action = [file](const Context& context) { return check(context, *file); };
-    });
-    verb->add_subcommand("reload", "read the policy file again")->callback([&action] {
-        action = reload;
-    });
-    auto* diff_verb = verb->add_subcommand("diff", "what a file would change");
-    diff_verb->add_option("FILE", *file, "policy file")->required();
-    diff_verb->callback([&action, file] {
-        action = [file](const Context& context) { return diff(context, *file); };
-    });
+    const Position which{.name = "FILE",
+                         .help = {"policy file", "archivo de política"},
+                         .completion = Completion::File,
+                         .into = file.get()};
+    return {
+        .name = "policy",
+        .help = {"show, check, reload, compare", "mostrar, comprobar, recargar, comparar"},
+        .verbs = {{.name = "show",
+                   .help = {"the policy in force", "la política en vigor"},
+                   .action = show},
+                  {.name = "check",
+                   .help = {"every mistake in a file (needs no daemon)",
+                            "todos los errores de un archivo (no necesita el demonio)"},
+                   .positions = {which},
+                   .action = [file](const Context& context) { return check(context, *file); }},
+                  {.name = "reload",
+                   .help = {"read the policy file again", "vuelve a leer el archivo de política"},
+                   .action = reload},
+                  {.name = "diff",
+                   .help = {"what a file would change", "qué cambiaría un archivo"},
+                   .positions = {which},
+                   .action = [file](const Context& context) { return diff(context, *file); }}}};
 }
 
 }  // namespace vigia::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -90,30 +89,45 @@ Exit erase(const Context& context, const std::string& id) {
 
 }  // namespace
 
-void add_quarantine(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("quarantine", "what was put away: list, show, restore, delete");
-    verb->require_subcommand(1);
-    verb->fallthrough();
-    auto id = std::make_shared<std::string>();
-    auto to = std::make_shared<std::string>();
-    verb->add_subcommand("list", "everything in quarantine")->callback([&action] {
-        action = list;
-    });
-    auto* show_verb = verb->add_subcommand("show", "one item with all that is kept of it");
-    show_verb->add_option("ID", *id, "from quarantine list")->required();
-    show_verb->callback(
-        [&action, id] { action = [id](const Context& context) { return show(context, *id); }; });
-    auto* restore_verb =
-        verb->add_subcommand("restore", "bring it back: content, owner, mode, times, attributes");
-    restore_verb->add_option("ID", *id, "from quarantine list")->required();
-    restore_verb->add_option("--to", *to, "to another name")->type_name("PATH");
-    restore_verb->callback([&action, id, to] {
-        action = [id, to](const Context& context) { return restore(context, *id, *to); };
-    });
-    auto* delete_verb = verb->add_subcommand("delete", "destroy it for good");
-    delete_verb->add_option("ID", *id, "from quarantine list")->required();
-    delete_verb->callback(
-        [&action, id] { action = [id](const Context& context) { return erase(context, *id); }; });
+Verb quarantine_verb() {
+    struct Asked {
+        std::string id;
+        std::string to;
+    };
+
+    auto asked = std::make_shared<Asked>();
+    const Position which{.name = "ID",
+                         .help = {"from quarantine list", "según quarantine list"},
+                         .into = &asked->id};
+    return {.name = "quarantine",
+            .help = {"what was put away: list, show, restore, delete",
+                     "lo que se ha apartado: listar, mostrar, restaurar, eliminar"},
+            .verbs = {
+                {.name = "list",
+                 .help = {"everything in quarantine", "todo lo que hay en cuarentena"},
+                 .action = list},
+                {.name = "show",
+                 .help = {"one item with all that is kept of it",
+                          "un elemento con todo lo que se guarda de él"},
+                 .positions = {which},
+                 .action = [asked](const Context& context) { return show(context, asked->id); }},
+                {.name = "restore",
+                 .help = {"bring it back: content, owner, mode, times, attributes",
+                          "lo devuelve: contenido, dueño, permisos, fechas, atributos"},
+                 .options = {{.name = "--to",
+                              .value = "PATH",
+                              .help = {"to another name", "con otro nombre"},
+                              .completion = Completion::File,
+                              .into = &asked->to}},
+                 .positions = {which},
+                 .action =
+                     [asked](const Context& context) {
+                         return restore(context, asked->id, asked->to);
+                     }},
+                {.name = "delete",
+                 .help = {"destroy it for good", "lo destruye definitivamente"},
+                 .positions = {which},
+                 .action = [asked](const Context& context) { return erase(context, asked->id); }}}};
 }
 
 }  // namespace vigia::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -202,7 +201,9 @@ Exit run_scan(const Context& context, const Asked& asked) {
         }
     }
     if (asked.paths.empty()) {
-        fmt::print(stderr, "vigia: scan: name at least one PATH (vigia help scan)\n");
+        fmt::print(stderr,
+                   "vigia scan: {} (vigia help scan)\n",
+                   context.say({"name at least one PATH", "indique al menos una ruta (PATH)"}));
         return Exit::Usage;
     }
     return start(context, asked);
@@ -210,17 +211,33 @@ Exit run_scan(const Context& context, const Asked& asked) {
 
 }  // namespace
 
-void add_scan(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("scan", "scan files and folders now");
+Verb scan_verb() {
     auto asked = std::make_shared<Asked>();
-    verb->add_option("PATH", asked->paths, "files and folders; after -- also those with a dash");
-    verb->add_flag("--list", asked->list, "scans running and just ended");
-    verb->add_option("--pause", asked->pause, "hold a running scan")->type_name("ID");
-    verb->add_option("--resume", asked->resume, "go on with it")->type_name("ID");
-    verb->add_option("--cancel", asked->cancel, "end it")->type_name("ID");
-    verb->callback([&action, asked] {
-        action = [asked](const Context& context) { return run_scan(context, *asked); };
-    });
+    return {
+        .name = "scan",
+        .help = {"scan files and folders now", "analiza archivos y carpetas ahora"},
+        .options = {{.name = "--list",
+                     .help = {"scans running and just ended", "análisis en curso y recientes"},
+                     .into = &asked->list},
+                    {.name = "--pause",
+                     .value = "ID",
+                     .help = {"hold a running scan", "detiene un análisis en curso"},
+                     .into = &asked->pause},
+                    {.name = "--resume",
+                     .value = "ID",
+                     .help = {"go on with it", "lo continúa"},
+                     .into = &asked->resume},
+                    {.name = "--cancel",
+                     .value = "ID",
+                     .help = {"end it", "lo cancela"},
+                     .into = &asked->cancel}},
+        .positions = {{.name = "PATH",
+                       .help = {"files and folders; after -- also those with a dash",
+                                "archivos y carpetas; tras -- también los que empiezan por guion"},
+                       .required = false,
+                       .completion = Completion::File,
+                       .into = &asked->paths}},
+        .action = [asked](const Context& context) { return run_scan(context, *asked); }};
 }
 
 }  // namespace vigia::cli

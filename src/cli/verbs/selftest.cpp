@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -47,10 +46,11 @@ Exit run_self_test(const Context& context) {
 
 }  // namespace
 
-void add_selftest(CLI::App& app, Action& action) {
-    auto* verb =
-        app.add_subcommand("selftest", "prove the chain from kernel event to journal, now");
-    verb->callback([&action] { action = run_self_test; });
+Verb selftest_verb() {
+    return {.name = "selftest",
+            .help = {"prove the chain from kernel event to journal, now",
+                     "prueba ahora la cadena completa, del evento del núcleo al registro"},
+            .action = run_self_test};
 }
 
 }  // namespace vigia::cli

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -23,14 +22,7 @@ Tone tone_of(const std::string& state) {
 
 void line(const Context& context, const Text& name, const std::string& value) {
     constexpr std::size_t kWidth = 14;
-    // Pad by characters: Spanish has letters of two bytes.
-    const auto label = context.say(name);
-    std::size_t shown = 0;
-    for (const char c : label) {
-        shown += (static_cast<unsigned char>(c) & 0xc0U) != 0x80U ? 1U : 0U;
-    }
-    const std::string pad(shown < kWidth ? kWidth - shown : 1, ' ');
-    fmt::print("  {}{}{}\n", label, pad, value);
+    fmt::print("  {}{}\n", padded(context.say(name), kWidth), value);
 }
 
 std::string state_text(const Context& context, const std::string& state) {
@@ -217,37 +209,42 @@ Exit print_nagios(const std::string& state, const json& status) {
     return static_cast<Exit>(known ? found->code : kUnknown);
 }
 
+Exit run_status(const Context& context, bool nagios) {
+    auto exit = Exit::Fine;
+    const auto status = fetch(
+        context, context.language == Language::Spanish ? "/v1/status?lang=es" : "/v1/status", exit);
+    constexpr auto kNagiosUnknown = static_cast<Exit>(3);
+    if (!status) {
+        if (nagios) {
+            fmt::print("VIGIA UNKNOWN - the daemon does not answer\n");
+            return kNagiosUnknown;
+        }
+        return exit;
+    }
+    const auto state = status->value("state", "unknown");
+    if (nagios) {
+        return print_nagios(state, *status);
+    }
+    if (context.json) {
+        fmt::print("{}\n", status->dump());
+    } else {
+        print_status(context, *status);
+    }
+    return Exit::Fine;
+}
+
 }  // namespace
 
-void add_status(CLI::App& app, Action& action) {
-    auto* verb = app.add_subcommand("status", "overall state, monitors, scan service, faults");
+Verb status_verb() {
     auto nagios = std::make_shared<bool>(false);
-    verb->add_flag(
-        "--nagios", *nagios, "one line; exit status 0 ok, 1 warning, 2 critical, 3 unknown");
-    verb->callback([&action, nagios] {
-        action = [nagios](const Context& context) {
-            auto exit = Exit::Fine;
-            const auto status = fetch(context, "/v1/status", exit);
-            constexpr auto kNagiosUnknown = static_cast<Exit>(3);
-            if (!status) {
-                if (*nagios) {
-                    fmt::print("VIGIA UNKNOWN - the daemon does not answer\n");
-                    return kNagiosUnknown;
-                }
-                return exit;
-            }
-            const auto state = status->value("state", "unknown");
-            if (*nagios) {
-                return print_nagios(state, *status);
-            }
-            if (context.json) {
-                fmt::print("{}\n", status->dump());
-            } else {
-                print_status(context, *status);
-            }
-            return Exit::Fine;
-        };
-    });
+    return {.name = "status",
+            .help = {"overall state, monitors, scan service, faults",
+                     "estado general, monitores, servicio de análisis, fallos"},
+            .options = {{.name = "--nagios",
+                         .help = {"one line; exit status 0 ok, 1 warning, 2 critical, 3 unknown",
+                                  "una línea; salida 0 bien, 1 aviso, 2 crítico, 3 desconocido"},
+                         .into = nagios.get()}},
+            .action = [nagios](const Context& context) { return run_status(context, *nagios); }};
 }
 
 }  // namespace vigia::cli

@@ -103,7 +103,8 @@ public:
     // While it is set callers wait for 5 s at most.
     void set_failed(bool failed);
 
-    // Nobody gets a worker any more.
+    // For good: nobody gets a worker any more, and the busy ones are ended, so that those who wait
+    // for them are free.
     void close();
 
     struct Census {

@@ -42,6 +42,9 @@ void WorkerPool::use_engine(std::uint64_t engine) {
 
 void WorkerPool::set_target(unsigned target) {
     const std::scoped_lock lock(mutex_);
+    if (closed_) {
+        return;
+    }
     target_ = target;
     trim();
     hand_out();
@@ -149,6 +152,12 @@ void WorkerPool::set_failed(bool failed) {
 void WorkerPool::close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
+    target_ = 0;  // nobody is hired any more
+    for (auto& entry : entries_ | std::views::values) {
+        if (entry->leased && !entry->ending) {
+            retire(*entry);
+        }
+    }
     for (const auto* queue : {&urgent_, &ordinary_}) {
         std::ranges::for_each(*queue, [](Waiter* waiter) { waiter->wake.notify_one(); });
     }

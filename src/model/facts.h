@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/fact.h"
+#include "model/sha256.h"
+
+namespace vigia {
+
+// A snapshot of what every part last said of itself and of this machine. Plain values without
+// thresholds: parts fill in their own section, the probes of health/faults/ only read. What has not
+// been said yet is unknown, never "fine".
+struct Facts {
+    BootTime now{};
+    WallTime wall{};
+    BootTime started{};  // of the daemon
+
+    // What policy asks for: a fault about something that nobody wants is none.
+    struct Wanted {
+        bool copies_and_moves = true;
+        bool exec_gate = false;
+        bool processes = true;
+        bool flows = true;
+        bool definition_sources = false;
+
+        [[nodiscard]] bool any_ebpf() const { return processes || flows; }
+    } wanted = {};
+
+    // A mode and an owner, as stat(2) has them.
+    struct Access {
+        unsigned mode = 0;
+        unsigned uid = 0;
+        unsigned gid = 0;
+
+        bool operator==(const Access&) const = default;
+    };
+
+    struct WrongAccess {
+        std::string path;
+        std::optional<Access> found = {};  // nothing: it is not there, or no folder
+        Access expected;
+
+        bool operator==(const WrongAccess&) const = default;
+    };
+
+    // Fault 5: the account under which foreign bytes are parsed.
+    struct ScanUser {
+        std::string name = "vigia-scan";
+        Fact<bool> user_exists = {};
+        Fact<bool> group_exists = {};
+        std::vector<std::string> misconfigured = {};  // stable words: uid-0, login-shell, …
+        std::string shell = {};
+        std::optional<unsigned> uid = {};
+        std::vector<WrongAccess> wrong_access = {};
+        std::string usergroups_enab = {};  // as login.defs has it; empty: not said
+        std::string creation_error = {};   // of the last attempt to make the account
+        std::string switch_error = {};     // setuid was refused
+        std::string create_command = {};   // for this host
+        std::string running_as = {};       // effective user of the workers; empty: none runs
+    } scan_user = {};
+
+    struct Crash {
+        BootTime at{};
+        WallTime wall{};
+        std::string how;  // "signal 11 (Segmentation fault)", "deadline", …
+        std::string path = {};
+        std::optional<Sha256> sha256 = {};
+        std::uint64_t size = 0;
+    };
+
+    struct Poison {
+        std::string path;
+        std::optional<Sha256> sha256 = {};
+        std::uint64_t size = 0;
+        std::string reason;
+    };
+
+    // Faults 6, 7, 108.
+    struct ScanService {
+        std::string state = {};  // starting, ready, failed, stopped; empty: unknown
+        unsigned workers_ready = 0;
+        std::string definitions = {};     // generation in use; empty: no engine
+        std::vector<Crash> crashes = {};  // abnormal ends, oldest first; at least those of 1 h
+        std::vector<Poison> poison = {};  // set aside under these definitions
+        std::string load_cause = {};      // of the last load that failed; empty: none since
+        std::string load_file = {};
+        std::string load_message = {};
+        std::string fallback = {};  // generation that serves instead of the one that failed
+        std::vector<std::string> empty_sources = {};  // configured, and without any definition file
+        bool built_in_only = false;                   // nothing but EICAR and the canary is loaded
+        std::uint64_t memory_needed = 0;              // bytes for this set; 0: not measured
+        std::uint64_t memory_available = 0;           // bytes, cgroup limit included; 0: not known
+        bool sandbox_known = false;
+        bool seccomp = false;
+        bool landlock = false;
+        bool namespaces = false;
+        std::string sandbox_detail = {};
+    } scan = {};
+
+    struct UnwatchedMount {
+        std::string path;
+        std::string type = {};
+        std::string error = {};
+        int error_number = 0;
+    };
+
+    // Fault 8.
+    struct FileMonitor {
+        bool known = false;                 // marks have been set, or refused, at least once
+        std::optional<Error> refused = {};  // fanotify_init
+        std::string read_error = {};        // events cannot be read any more
+        std::size_t watched = 0;
+        std::vector<UnwatchedMount> unwatched = {};
+        std::vector<std::string> missing_capabilities = {};
+        std::uint64_t group_limit = 0;  // fs.fanotify.max_user_groups; 0: not known
+    } files = {};
+
+    // Fault 104.
+    struct Storage {
+        bool known = false;
+        bool journal_ok = true;
+        int journal_error_number = 0;
+        std::string journal_error = {};
+        std::string journal_path = {};
+        std::uint64_t events_waiting = 0;
+        std::uint64_t events_lost = 0;
+        std::string renewal_reason = {};  // journal-damaged, journal-deleted, journal-replaced
+        std::string set_aside = {};
+        std::optional<BootTime> renewed_at = {};
+        bool vault_ok = true;
+        std::string vault_error = {};
+        int vault_error_number = 0;
+        bool events_file_ok = true;
+        std::string events_file = {};
+        std::string events_file_error = {};
+        int events_file_error_number = 0;
+        std::optional<BootTime> events_file_lost_at = {};  // it was taken away and made anew
+        std::uint64_t bytes_free = 0;
+    } storage = {};
+
+    struct PolicyProblem {
+        std::string file;
+        int line = 0;
+        int column = 0;
+        std::string key;
+        std::string message;
+        std::string suggestion = {};
+    };
+
+    // Fault 105.
+    struct PolicyFile {
+        std::vector<PolicyProblem> problems = {};
+        std::string in_force = {};  // name and serial of the last good one
+    } policy = {};
+
+    struct Stage {
+        std::string name;
+        bool ok = false;
+        std::string detail = {};
+    };
+
+    // Fault 106. Nothing: none has run yet.
+    struct SelfTest {
+        bool ok = false;
+        WallTime at{};
+        std::string place = {};
+        std::vector<Stage> stages = {};
+    };
+
+    std::optional<SelfTest> self_test = {};
+};
+
+}  // namespace vigia
