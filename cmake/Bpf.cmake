@@ -1,8 +1,23 @@
 # The kernel side, bpf/*.bpf.c: compiled for the bpf target, linked into one object per domain without
 # DWARF (bpftool leaves only BTF), and embedded as a header <vigia_NAME.skel.h>.
-pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf>=1.1)
-find_program(BPF_CLANG NAMES clang-19 clang-14 clang REQUIRED)
-find_program(BPFTOOL bpftool PATHS /usr/sbin REQUIRED)
+pkg_check_modules(LIBBPF IMPORTED_TARGET libbpf>=1.1)
+find_program(BPF_CLANG NAMES clang-19 clang-14 clang)
+find_program(BPFTOOL bpftool PATHS /usr/sbin)
+set(bpf_lacks)
+if(NOT LIBBPF_FOUND)
+  list(APPEND bpf_lacks "libbpf-dev")
+endif()
+if(NOT BPF_CLANG)
+  list(APPEND bpf_lacks "clang-19")
+endif()
+if(NOT BPFTOOL)
+  list(APPEND bpf_lacks "bpftool")
+endif()
+if(bpf_lacks)
+  list(JOIN bpf_lacks " " bpf_lacks)
+  message(FATAL_ERROR "The kernel side (bpf/) cannot be built without these Debian packages: ${bpf_lacks}\n"
+                      "Install them, or let `./dev build` do it.")
+endif()
 
 set(bpf_source "${CMAKE_SOURCE_DIR}/bpf")
 set(bpf_output "${CMAKE_BINARY_DIR}/generated/bpf")

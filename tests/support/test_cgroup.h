@@ -2,9 +2,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -21,7 +23,9 @@ public:
         const auto root = sensors::find_cgroup_root(
             read_file("/proc/self/mountinfo", 16U << 20U).value_or(std::string{}));
         if (root) {
-            path_ = *root + "/vigia-test-" + name + '-' + std::to_string(::getpid());
+            const auto prefix = "vigia-test-" + name + '-';
+            remove_leftovers(*root, prefix);
+            path_ = *root + '/' + prefix + std::to_string(::getpid());
             std::error_code error;
             std::filesystem::create_directory(path_, error);
             if (error) {
@@ -49,6 +53,24 @@ public:
     }
 
 private:
+    // Of tests that were killed. One that is in use is not empty, and the kernel keeps it.
+    static void remove_leftovers(const std::string& root, const std::string& prefix) {
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
+            const auto name = entry.path().filename().native();
+            if (!name.starts_with(prefix)) {
+                continue;
+            }
+            pid_t pid = 0;
+            const auto* end = name.data() + name.size();
+            const auto parsed = std::from_chars(name.data() + prefix.size(), end, pid);
+            if (parsed.ec == std::errc{} && parsed.ptr == end && pid > 0 && ::kill(pid, 0) != 0 &&
+                errno == ESRCH) {
+                (void)::rmdir(entry.path().c_str());
+            }
+        }
+    }
+
     std::string path_;
 };
 

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "sensors/ebpf/derived_btf.h"
+#include "support/bpf_allowed.h"
 #include "support/kernel_recorder.h"
 #include "support/told_child.h"
 
@@ -70,9 +71,18 @@ bool forbid_bpf(unsigned error) {
            ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+class EbpfLadder : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (const auto reason = why_no_bpf(); !reason.empty()) {
+            GTEST_SKIP() << reason;
+        }
+    }
+};
+
 const std::string kEperm = std::to_string(EPERM);
 
-TEST(EbpfLadder, AMissingCapabilityIsNamed) {
+TEST_F(EbpfLadder, AMissingCapabilityIsNamed) {
     EXPECT_EQ(opened_after([] { return drop({CAP_SYS_ADMIN, CAP_BPF}); }, false),
               "no-permission, CAP_BPF, " + kEperm);
     EXPECT_EQ(opened_after([] { return drop({CAP_SYS_ADMIN, CAP_PERFMON}); }, false),
@@ -81,12 +91,12 @@ TEST(EbpfLadder, AMissingCapabilityIsNamed) {
               "no-permission, CAP_BPF, CAP_NET_ADMIN, " + kEperm);
 }
 
-TEST(EbpfLadder, AForbiddenBpfIsSeccomps) {
+TEST_F(EbpfLadder, AForbiddenBpfIsSeccomps) {
     EXPECT_EQ(opened_after([] { return forbid_bpf(EPERM); }, false),
               "no-permission, seccomp, " + kEperm);
 }
 
-TEST(EbpfLadder, ALowMemoryLockLimitIsNoFailureOnThisKernel) {
+TEST_F(EbpfLadder, ALowMemoryLockLimitIsNoFailureOnThisKernel) {
     utsname name{};
     ASSERT_EQ(::uname(&name), 0);
     const auto lower = [] {
@@ -96,7 +106,7 @@ TEST(EbpfLadder, ALowMemoryLockLimitIsNoFailureOnThisKernel) {
     EXPECT_EQ(opened_after(lower, false), "opened") << name.release;
 }
 
-TEST(EbpfLadder, WithoutBtfItSaysSoAndWithAFileOfItTheSameEventsCome) {
+TEST_F(EbpfLadder, WithoutBtfItSaysSoAndWithAFileOfItTheSameEventsCome) {
     const auto without = KernelSensor::open({.hide_btf = true}, {});
     ASSERT_FALSE(without.has_value());
     EXPECT_EQ(without.error().cause, sensors::LoadCause::NoBtf);
@@ -126,7 +136,7 @@ TEST(EbpfLadder, WithoutBtfItSaysSoAndWithAFileOfItTheSameEventsCome) {
 }
 
 // Needs the headers of any kernel, as Debian's linux-headers packages put them.
-TEST(EbpfLadder, TypesAreDerivedFromHeadersOnceAndThenKept) {
+TEST(EbpfDerivedTypes, TypesAreDerivedFromHeadersOnceAndThenKept) {
     std::filesystem::path build;
     const char* given = ::getenv("VIGIA_TEST_HEADERS");  // NOLINT(concurrency-mt-unsafe)
     const std::filesystem::path sources = given != nullptr ? given : "/usr/src";
@@ -160,7 +170,7 @@ TEST(EbpfLadder, TypesAreDerivedFromHeadersOnceAndThenKept) {
     std::filesystem::remove_all(folder);
 }
 
-TEST(EbpfLadder, WithoutHeadersThereIsNothingToDeriveFrom) {
+TEST(EbpfDerivedTypes, WithoutHeadersThereIsNothingToDeriveFrom) {
     const auto made = sensors::derive_btf(
         {.release = "test", .build = "/nonexistent", .cache = "/tmp", .clang = "/usr/bin/clang"});
     ASSERT_FALSE(made.has_value());

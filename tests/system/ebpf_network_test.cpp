@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "support/bpf_allowed.h"
 #include "support/flow_peer.h"
 #include "support/kernel_recorder.h"
 #include "support/test_cgroup.h"
@@ -30,6 +31,9 @@ using sensors::KernelSensor;
 class EbpfFlows : public ::testing::Test {
 protected:
     void SetUp() override {
+        if (const auto reason = why_no_bpf(); !reason.empty()) {
+            GTEST_SKIP() << reason;
+        }
         if (cgroup_.path().empty()) {
             GTEST_SKIP() << "no cgroup v2 hierarchy in which a test may make a cgroup";
         }
