@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <vigia_records.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -27,10 +28,13 @@ std::vector<std::byte> exec_record(const std::string& path,
     exec.name_size = static_cast<std::uint16_t>(name.size());
     exec.args_size = static_cast<std::uint16_t>(arguments.size());
     const auto text = path + name + arguments;
-    std::memcpy(exec.data, text.data(), text.size());
-    exec.header.size = static_cast<std::uint32_t>(offsetof(vigia_exec, data) + text.size());
-    std::vector<std::byte> bytes(exec.header.size);
-    std::memcpy(bytes.data(), &exec, bytes.size());
+    constexpr auto kHead = offsetof(vigia_exec, data);
+    exec.header.size = static_cast<std::uint32_t>(kHead + text.size());
+    std::vector<std::byte> bytes(kHead);
+    std::memcpy(bytes.data(), &exec, kHead);
+    for (const char one : text) {
+        bytes.push_back(static_cast<std::byte>(one));
+    }
     return bytes;
 }
 
