@@ -105,3 +105,14 @@ function(vigia_links_of file out)
   separate_arguments(libraries UNIX_COMMAND "${line}")
   set(${out} ${libraries} PARENT_SCOPE)
 endfunction()
+
+# vigia_timeout_of(file out): the seconds ctest gives each test of the file, from its line
+# "// timeout: N"; 300 without one.
+function(vigia_timeout_of file out)
+  file(STRINGS "${file}" line REGEX "^// timeout: [0-9]+$" LIMIT_COUNT 1)
+  string(REGEX REPLACE "^// timeout: " "" seconds "${line}")
+  if(NOT seconds)
+    set(seconds 300)
+  endif()
+  set(${out} ${seconds} PARENT_SCOPE)
+endfunction()

@@ -30,6 +30,8 @@ MAY_SEE = {  # folder -> folders it may include, besides itself
 }
 ONLY_IN = {  # library header -> folders that may include it
     r"clamav\.h": {"scand"},
+    r"bpf/.*|vigia_.*\.skel\.h": {"sensors"},
+    r"vigia_records\.h": {"wire", "sensors"},
     r"microhttpd\.h": {"control"},
     r"curl/.*": {"cli", "update"},
     r"CLI/.*": {"daemon"},
