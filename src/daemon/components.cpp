@@ -64,6 +64,9 @@ Components::~Components() {
     // Those that call into others go first; members follow in reverse order.
     control_.reset();
     host_watch_.reset();
+    if (definition_watch_) {
+        definition_watch_->stop();
+    }
     health_.reset();
     sources_.clear();
     self_tests_ = {};
@@ -138,6 +141,10 @@ Result<> Components::start_scanning() {
                      }}),
             "open the quarantine");
     responder_->set_quarantine(*quarantine_);
+    definition_watch_ =
+        TRY(DefinitionWatch::start({.folders = [this] { return definition_folders(); },
+                                    .load = [this] { load_definitions(); }}),
+            "watch the definitions");
     load_definitions();
     return {};
 }
@@ -321,6 +328,7 @@ PolicyStore::Reloaded Components::reload_policy() {
         scanner_->set_workers(worker_count(*policy));
         monitor_->refresh();
     }
+    definition_watch_->refresh();
     // Also without a difference: the files in a definition folder may be new.
     load_definitions();
     health_->poke();

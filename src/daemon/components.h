@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "control/control_server.h"
+#include "daemon/definition_watch.h"
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
 #include "daemon/host_watch.h"
@@ -108,11 +110,15 @@ private:
     void collect_scan_service(Facts& facts);
     void collect_storage(Facts& facts);
     void collect_machine(Facts& facts);
-    void collect_files(Facts& facts) const;
+    void collect_files(Facts& facts);
+    void retry_when_limits_change(bool refused);
+    void retry_when_memory_grows(Facts& facts);
     void follow_scan_user(const Facts& facts);
     [[nodiscard]] std::vector<ExpectedPath> own_paths() const;
+    [[nodiscard]] std::vector<std::string> definition_folders() const;
     [[nodiscard]] std::string repair(health::Heal action, const Episode& episode);
     [[nodiscard]] std::string set_definitions_aside();
+    void forget_loading();
     void reload_engine();
     void note_crash(const scan::ScanService::Loss& loss);
     void on_scan_loss(const scan::ScanService::Loss& loss);
@@ -142,8 +148,10 @@ private:
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
     std::unique_ptr<SinkPump> sink_;
-    mutable std::mutex definitions_mutex_;  // guards the six below
+    std::mutex gather_mutex_;               // one gathering at a time; before the next one
+    mutable std::mutex definitions_mutex_;  // guards the seven below
     DefinitionsStatus definitions_;
+    std::vector<DefinitionsStatus::Source> loaded_sources_;  // of the set in use
     std::string loading_generation_;
     std::string load_error_;
     std::optional<scan::ScanService::LoadFailure> load_failure_;  // of the newest load
@@ -165,10 +173,13 @@ private:
     std::optional<BootTime> examined_at_;
     bool user_seen_ = false;
     std::optional<unsigned> seen_uid_;
-    std::mutex creation_mutex_;  // guards creation_error_
+    std::array<std::uint64_t, 2> seen_limits_{};  // of fanotify
+    std::optional<std::uint64_t> seen_memory_;    // while there was too little of it
+    std::mutex creation_mutex_;                   // guards creation_error_
     std::string creation_error_;
     std::unique_ptr<HealthMonitor> health_;
     std::unique_ptr<HostWatch> host_watch_;
+    std::unique_ptr<DefinitionWatch> definition_watch_;
     std::unique_ptr<control::ControlServer> control_;
 };
 

@@ -13,6 +13,8 @@
 namespace vigia::daemon {
 
 void Components::load_definitions() {
+    // Policy, repairs and the watch of the folders ask for it, each on a thread of its own.
+    const std::scoped_lock one_at_a_time(gather_mutex_);
     auto gathered =
         definitions::gather(paths_.definitions, policies_.current()->policy->definitions);
     if (!gathered) {
@@ -27,12 +29,15 @@ void Components::load_definitions() {
     {
         const std::scoped_lock lock(definitions_mutex_);
         definition_problems_ = gathered->problems;
+        definitions_.sources = gathered->status.sources;
         if (gathered->generation == loading_generation_) {
+            if (gathered->generation == definitions_.generation) {
+                loaded_sources_ = definitions_.sources;
+            }
             return;  // loaded, or on the way
         }
+        // Why the load before failed stays known until this one has succeeded.
         loading_generation_ = gathered->generation;
-        load_failure_.reset();
-        definitions_.sources = gathered->status.sources;
     }
     scanner_->load({.generation = gathered->generation, .folders = std::move(gathered->folders)});
 }
@@ -46,6 +51,7 @@ void Components::on_engine_ready(const scan::ScanService::Engine& engine) {
         const std::scoped_lock lock(definitions_mutex_);
         definitions_.generation = engine.generation;
         definitions_.signatures = engine.signatures;
+        loaded_sources_ = definitions_.sources;
         definitions_.built.reset();
         if (engine.built_unix) {
             definitions_.built = WallTime{std::chrono::seconds{*engine.built_unix}};

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -93,6 +94,16 @@ Result<> Components::start_health() {
     return {};
 }
 
+std::vector<std::string> Components::definition_folders() const {
+    std::vector<std::string> folders;
+    for (const auto& source : policies_.current()->policy->definitions.sources) {
+        if (source.kind == "folder") {
+            folders.push_back(source.path);
+        }
+    }
+    return folders;
+}
+
 std::vector<ExpectedPath> Components::own_paths() const {
     auto table = host::installed_paths();
     // Under a prefix there are no installed programs, only what the instance itself makes.
@@ -115,6 +126,7 @@ void Components::collect_facts(Facts& facts) {
                     .flows = policy->policy->network.device_flow_correlation,
                     .definition_sources = !policy->policy->definitions.sources.empty()};
     collect_scan_service(facts);
+    retry_when_memory_grows(facts);
     HostFacts host;
     host.scan_user = host::scan_user(*host_root_, kScanUser);
     host.login_defs = host::login_defs(*host_root_);
@@ -207,24 +219,41 @@ void Components::collect_scan_service(Facts& facts) {
                                .reason = "ends scan workers"});
     }
     const std::scoped_lock lock(definitions_mutex_);
-    if (load_failure_) {
+    if (service.engine && service.state == "failed") {
+        // There is an engine, whatever became of the newest load: its workers are what fails.
+        scan.load_cause = "workers-end";
+        scan.load_message = service.detail;
+    } else if (load_failure_) {
         scan.load_cause = load_failure_->cause;
         scan.load_file = load_failure_->file;
         scan.load_message = load_failure_->message;
         scan.fallback = scan.definitions;
-        if (load_failure_->cause == "out-of-memory") {
-            const auto memory = host::memory(*host_root_);
-            scan.memory_available = memory.usable.is_known() ? *memory.usable : 0;
-        }
     }
     bool any = false;
-    for (const auto& source : definitions_.sources) {
+    for (const auto& source : loaded_sources_) {
         any = any || (source.kind != "builtin" && source.files > 0);
         if (source.kind == "folder" && source.files == 0) {
             scan.empty_sources.push_back(source.path);
         }
     }
     scan.built_in_only = !any;
+}
+
+// A limit that was raised is a reason to try at once; what memory others give back is found by the
+// retries.
+void Components::retry_when_memory_grows(Facts& facts) {
+    auto& scan = facts.scan;
+    if (scan.load_cause != "out-of-memory") {
+        seen_memory_.reset();
+        return;
+    }
+    const auto memory = host::memory(*host_root_);
+    scan.memory_available = memory.usable.is_known() ? *memory.usable : 0;
+    const auto before = std::exchange(seen_memory_, scan.memory_available);
+    if (before && scan.memory_available > *before) {
+        forget_loading();
+        definition_watch_->load_soon();
+    }
 }
 
 // The workers belong to whoever the account leads to now: when it comes, goes or changes its
@@ -243,19 +272,35 @@ void Components::follow_scan_user(const Facts& facts) {
                          : fmt::format("the user {} has gone; the scan service goes on as root "
                                        "inside its sandbox",
                                        facts.scan_user.name));
-        reload_engine();
+        // Not here: copying definitions waits for foreign files.
+        forget_loading();
+        definition_watch_->load_soon();
     }
     user_seen_ = true;
     seen_uid_ = uid;
 }
 
-void Components::collect_files(Facts& facts) const {
+// The kernel tells nobody that a limit was raised. It is read with every look at the facts, twice a
+// second while a fault is raised.
+void Components::retry_when_limits_change(bool refused) {
+    const std::array limits{number_in(*host_root_, "proc/sys/fs/fanotify/max_user_groups"),
+                            number_in(*host_root_, "proc/sys/fs/fanotify/max_user_marks")};
+    if (std::exchange(seen_limits_, limits) != limits && refused) {
+        monitor_->refresh();
+    }
+}
+
+void Components::collect_files(Facts& facts) {
     const auto state = monitor_->state();
+    retry_when_limits_change(state.refused ||
+                             std::ranges::any_of(state.sensor.places, [](const auto& place) {
+                                 return place.state == "unwatched";
+                             }));
     auto& files = facts.files;
     files.known = state.applied || !state.sensor.places.empty();
     files.refused = state.refused;
     files.missing_capabilities = options_.missing_capabilities;
-    files.group_limit = number_in(*host_root_, "proc/sys/fs/fanotify/max_user_groups");
+    files.group_limit = seen_limits_[0];
     if (state.refused || !state.wanted) {
         return;
     }
@@ -325,11 +370,14 @@ void Components::note_crash(const scan::ScanService::Loss& loss) {
     }
 }
 
+// The next load starts an engine also where the files are the same.
+void Components::forget_loading() {
+    const std::scoped_lock lock(definitions_mutex_);
+    loading_generation_.clear();
+}
+
 void Components::reload_engine() {
-    {
-        const std::scoped_lock lock(definitions_mutex_);
-        loading_generation_.clear();
-    }
+    forget_loading();
     load_definitions();
 }
 

@@ -39,6 +39,7 @@ testing::AssertionResult Instance::start(bool wait) {
         AT_FDCWD, (options_.prefix / "daemon.err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     // env(1) becomes the daemon: the process is the same.
     auto arguments = options_.environment;
+    arguments.insert(arguments.end(), options_.through.begin(), options_.through.end());
     arguments.insert(
         arguments.end(),
         {dev_program("vigiad").native(), "--prefix", options_.prefix.native(), "--foreground"});

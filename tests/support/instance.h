@@ -23,6 +23,8 @@ public:
         std::string more_files = {};                // lines of [files]
         std::string more = {};                      // further sections of the policy
         std::vector<std::string> environment = {};  // "NAME=value", beyond PATH and LANG
+        // A program that becomes the daemon, and its arguments: setpriv(1) takes something away.
+        std::vector<std::string> through = {};
     };
 
     explicit Instance(Options options);

@@ -7,8 +7,8 @@
 
 namespace vigia::health::faults {
 
-// Evidence: message, file, definitions, fallback, workers_ready; out-of-memory: needed_bytes,
-// available_bytes; no-definitions: sources[].
+// Evidence: message, file, definitions, fallback, workers_ready; out-of-memory: needed_bytes (where
+// measured), available_bytes; no-definitions: sources[].
 namespace scan_service_failed_to_start_parts {
 
 inline constexpr std::array kRejected{
@@ -155,7 +155,9 @@ inline Finding probe(const Facts& facts, const Timing& /*timing*/) {
     if (scan.state == "failed") {
         const auto cause = cause_of(scan.load_cause);
         if (cause == "out-of-memory") {
-            evidence.emplace_back("needed_bytes", scan.memory_needed);
+            if (scan.memory_needed > 0) {
+                evidence.emplace_back("needed_bytes", scan.memory_needed);
+            }
             evidence.emplace_back("available_bytes", scan.memory_available);
         }
         return Finding::failing(Severity::Critical, cause, std::move(evidence));
