@@ -91,7 +91,7 @@ std::string list_difference(const json& example, const json& printed, const std:
 }
 
 std::string difference(const json& example, const json& printed, const std::string& at) {
-    static const std::set<std::string> kOpenMaps{"evidence", "filtered"};
+    static const std::set<std::string> kOpenMaps{"evidence", "filtered", "host"};
     static const std::set<std::string> kOptional{"command"};
     if (example.is_null() || printed.is_null()) {
         return {};
@@ -132,6 +132,9 @@ protected:
         instance_.write_policy(policy(1, "max_file_size"));
         write_file(ground_.root() / "new.toml", policy(2, "max_file_size"));
         write_file(ground_.root() / "wrong.toml", policy(1, "max_file_sise"));
+        fs::create_directories(ground_.root() / "golden/etc");
+        write_file(ground_.root() / "golden/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n");
+        write_file(ground_.root() / "golden/etc/group", "root:x:0:\n");
         write_file(share_ / "invoice.com", eicar_);
         write_file(share_ / "minutes.txt", "minutes of the meeting\n");
         write_file(share_ / "large.bin", "");
@@ -193,6 +196,7 @@ protected:
     [[nodiscard]] std::string word(const std::string& word) const {
         const std::map<std::string, std::string> names{
             {"ID", item_},
+            {"/srv/golden", ground_.root() / "golden"},
             {"/srv/share", share_},
             {"/srv/missing", disk_ / "missing"},
             {"/srv/restored", disk_ / "restored"},
@@ -245,7 +249,8 @@ TEST_F(ApiDocuments, EveryExampleHasTheFormOfWhatIsPrinted) {
         in >> program >> verb;
         verbs.insert(verb);
     }
-    for (const char* verb : {"status",
+    for (const char* verb : {"doctor",
+                             "status",
                              "faults",
                              "selftest",
                              "scan",
