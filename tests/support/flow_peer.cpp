@@ -189,7 +189,9 @@ std::string pass_on(int port) {
     const int fd = accept_one(port, true);
     // Inherited is as good as passed: the child holds the last reference and closes it.
     int hold[2] = {-1, -1};  // NOLINT(*-avoid-c-arrays): what the call takes
-    (void)::pipe2(hold, O_CLOEXEC);
+    if (::pipe2(hold, O_CLOEXEC) < 0) {
+        return "no pipe";
+    }
     const pid_t pid = ::fork();
     if (pid == 0) {
         char byte = 0;
