@@ -109,7 +109,13 @@ Result<> Components::open_storage() {
                                            .max_age = policy->journal.max_age}),
                    "open the journal");
     reporter_ = std::make_unique<Reporter>(*journal_, clock_);
-    cache_ = TRY(scan::VerdictCache::open({.file = paths_.cache}), "open the verdict cache");
+    auto cache = scan::VerdictCache::open({.file = paths_.cache});
+    if (!cache && cache.error().code != std::errc::device_or_resource_busy) {
+        // A disk that refuses costs speed after the next restart, and is no reason not to start.
+        log::warning("verdicts are remembered in memory only: " + cache.error().message());
+        cache = scan::VerdictCache::open({});
+    }
+    cache_ = TRY(std::move(cache), "open the verdict cache");
     return {};
 }
 

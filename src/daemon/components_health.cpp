@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "base/files.h"
@@ -46,6 +47,9 @@ std::uint64_t number_in(const host::Root& root, const char* path) {
     const auto text = root.read(path, kGroupLimitBytes);
     return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
 }
+
+// Journal writes, its epoch, errno of the events file, when that was lost, vault refuses.
+using StorageSigns = std::tuple<bool, std::string, int, std::optional<BootTime>, bool>;
 
 // What an error message of the vault or of SQLite stands for, where only its text is left.
 int number_of(const std::string& error) {
@@ -90,6 +94,22 @@ Result<> Components::start_health() {
         places.push_back({.folder = folder.native(), .changed = poke});
     }
     host_watch_ = TRY(HostWatch::create(loop_, std::move(places)), "watch the host");
+    // Writing fails on threads that have better things to do than to tell: a look at what they note
+    // costs nothing, and a fault is to be told within a second.
+    constexpr std::chrono::milliseconds kLook{250};
+    sources_.push_back(TRY(loop_.every(kLook, [this, seen = StorageSigns{}]() mutable {
+        const auto journal = journal_->state();
+        const auto events = sink_->state();
+        StorageSigns now{journal.ok,
+                         journal.epoch,
+                         events.error_number,
+                         events.renewed_at,
+                         responder_->vault_trouble().has_value()};
+        if (now != seen) {
+            seen = std::move(now);
+            health_->poke();
+        }
+    })));
     health_->start();
     return {};
 }

@@ -24,6 +24,9 @@ constexpr milliseconds kTickWhileRaised{500};
 constexpr milliseconds kTick{2000};
 constexpr std::size_t kMostJobs = 32;
 constexpr std::chrono::minutes kFixPatience{1};
+constexpr std::size_t kMostOpen = 1000;
+// Instead of an epoch: what the run before left open could not be read yet.
+constexpr const char* kUnread = "unread";
 
 FaultPhase phase_of(Transition::Kind kind) {
     switch (kind) {
@@ -92,6 +95,27 @@ Event event_of(const Transition& transition) {
             .body = std::move(body)};
 }
 
+// What the run before left open and could not be read at the start, because the storage refused,
+// goes on. A fault that has been raised anew meanwhile ends its old episode.
+std::vector<Transition> take_up(std::optional<health::Engine>& engine,
+                                std::vector<Episode> kept,
+                                WallTime now) {
+    std::vector<Transition> over;
+    auto open = engine->open();
+    for (auto& old : kept) {
+        const auto same = std::ranges::find(open, old.id, &Episode::id);
+        if (same == open.end()) {
+            open.push_back(std::move(old));
+        } else if (same->episode != old.episode) {
+            old.cleared_at = now;
+            old.cleared_because = "condition-gone";
+            over.push_back({.kind = Transition::Kind::Cleared, .episode = std::move(old)});
+        }
+    }
+    engine.emplace(health::catalogue(), std::move(open));
+    return over;
+}
+
 health::Timing with(health::Timing timing, const FaultOverride& wish) {
     timing.window = wish.window.value_or(timing.window);
     timing.threshold = wish.threshold.value_or(timing.threshold);
@@ -120,16 +144,15 @@ void HealthMonitor::start() {
 }
 
 void HealthMonitor::restore() {
-    constexpr std::size_t kMostOpen = 1000;
     auto open = parts_.reporter.journal().episodes(true, kMostOpen);
+    const std::scoped_lock lock(engine_mutex_);
+    const auto state = parts_.reporter.journal().state();
+    epoch_ = open ? state.epoch : kUnread;
     if (!open) {
         log::error("faults of the run before: " + open.error().message());
     }
-    const std::scoped_lock lock(engine_mutex_);
-    const auto state = parts_.reporter.journal().state();
-    epoch_ = state.epoch;
-    engine_.emplace(health::catalogue(), std::move(open).value_or(std::vector<Episode>{}));
-    if (state.began_new && !state.set_aside.empty()) {
+    engine_.emplace(health::catalogue(), open.value_or(std::vector<Episode>{}));
+    if (open && state.began_new && !state.set_aside.empty()) {
         epoch_.clear();  // what could be saved of the damaged one is told again
     }
 }
@@ -180,7 +203,12 @@ std::optional<BootTime> HealthMonitor::evaluate() {
         const std::scoped_lock lock(engine_mutex_);
         const auto epoch = parts_.reporter.journal().state().epoch;
         std::vector<Transition> again;
-        if (epoch != epoch_ && !epoch.empty()) {
+        if (epoch_ == kUnread) {
+            if (auto kept = parts_.reporter.journal().episodes(true, kMostOpen)) {
+                again = take_up(engine_, *std::move(kept), facts.wall);
+                epoch_ = epoch;
+            }
+        } else if (epoch != epoch_ && !epoch.empty()) {
             epoch_ = epoch;
             again = engine_->tell_again(facts.wall);
         }

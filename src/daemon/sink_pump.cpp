@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kName = "jsonl";
 constexpr std::size_t kBatch = 1000;
+constexpr std::chrono::seconds kWait{1};
 
 }  // namespace
 
@@ -63,12 +64,17 @@ Result<bool> SinkPump::deliver_some() {
         epoch_ = reporter_.journal().state().epoch;  // a new journal numbers from one again
         position = 0;
     }
-    const auto events = TRY(reporter_.journal().read({.after = position, .limit = kBatch}));
-    if (events.empty()) {
+    const auto events = reporter_.journal().read({.after = position, .limit = kBatch});
+    if (!events) {
+        // No trouble of the file: the journal tells its own, and begins anew where it has to.
+        reporter_.wait_beyond(UINT64_MAX, kWait);
+        return true;
+    }
+    if (events->empty()) {
         return false;
     }
     const auto renewals = sink_->renewals();
-    const auto delivered = TRY(sink_->deliver(events), "write the event log");
+    const auto delivered = TRY(sink_->deliver(*events), "write the event log");
     {
         const std::scoped_lock lock(mutex_);
         if (sink_->renewals() != renewals) {
@@ -81,7 +87,6 @@ Result<bool> SinkPump::deliver_some() {
 }
 
 void SinkPump::run(const std::stop_token& stop) {
-    constexpr std::chrono::seconds kWait{1};
     while (!stop.stop_requested()) {
         const auto more = deliver_some();
         say(more ? nullptr : &more.error());

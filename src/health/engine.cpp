@@ -125,7 +125,9 @@ void Engine::on_ok(State& state, const Facts& facts, const Timing& timing, Outco
                                               : timing.clear_after;
     const auto due = *state.ok_since + wait;
     if (facts.now >= due) {
-        clear(state, state.heal_worked ? "healed" : "condition-gone", facts, outcome);
+        // Gone while our repair still runs is gone because of it.
+        const bool healed = state.heal_worked || state.heal_runs;
+        clear(state, healed ? "healed" : "condition-gone", facts, outcome);
     } else {
         sooner(outcome.again_at, due);
     }

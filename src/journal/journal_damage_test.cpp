@@ -24,6 +24,7 @@ protected:
         Change change;
         change.quarantine = {item("q1", QuarantineState::Quarantined)};
         change.values = {{"key", "value"}};
+        change.episodes = {episode(104)};
         for (int at = 0; at < count; ++at) {
             change.events.push_back(event(std::string(200, 'm')));
         }
@@ -59,6 +60,10 @@ protected:
         const auto items = journal_->quarantine().value();
         ASSERT_EQ(items.size(), 1U);
         EXPECT_EQ(items[0].path, "/srv/\xff");
+        const auto open_faults = journal_->episodes(true, 10).value();
+        ASSERT_EQ(open_faults.size(), 1U);
+        EXPECT_EQ(open_faults[0].id, 104);
+        EXPECT_EQ(open_faults[0].cause, "some-cause");
     }
 };
 

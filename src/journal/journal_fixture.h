@@ -94,6 +94,28 @@ protected:
         return item;
     }
 
+    // Raised, or cleared, with the event that tells it.
+    static Change change_of(const Episode& episode) {
+        Change change;
+        change.events.push_back(
+            {.correlation = episode.episode,
+             .severity = episode.severity,
+             .message = "fault",
+             .body =
+                 FaultBody{.phase = episode.cleared_at ? FaultPhase::Cleared : FaultPhase::Raised,
+                           .id = episode.id}});
+        change.episodes.push_back(episode);
+        return change;
+    }
+
+    [[nodiscard]] Episode episode(int id) const {
+        return {.id = id,
+                .key = "some-fault",
+                .cause = "some-cause",
+                .evidence = Evidence::Members{{"path", "/srv/x"}},
+                .raised_at = clock_->wall()};
+    }
+
     Result<std::vector<StoredEvent>> commit(Event one) {
         Change change;
         change.events.push_back(std::move(one));

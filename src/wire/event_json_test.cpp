@@ -25,13 +25,15 @@ EventFrame some_frame() {
             .boot_id = "0c7d2b0e-0000-4000-8000-000000000002"};
 }
 
-// The rules of docs/EVENTS.md: what must be where, in events of which class (0: in all).
+// The rules of docs/EVENTS.md: what must be where, in events of which class (0: in all) and, where
+// a class has several shapes, whose word begins how.
 enum class Is : std::uint8_t { Integer, Text, List, Object, Bool };
 
 struct Rule {
     int class_uid;
     const char* pointer;
     Is type;
+    std::string_view word = {};
 };
 
 constexpr Rule kRules[] = {
@@ -95,11 +97,24 @@ constexpr Rule kRules[] = {
     {6007, "/vigia/scan/targets", Is::List},
     {6007, "/vigia/scan/bytes", Is::Integer},
     {6007, "/vigia/scan/errors", Is::Integer},
-    {6008, "/vigia/dropped/reason", Is::Text},
-    {6008, "/vigia/dropped/first", Is::Integer},
-    {6008, "/vigia/dropped/last", Is::Integer},
-    {6008, "/vigia/dropped/per_class", Is::Object},
-    {6008, "/vigia/dropped/undelivered", Is::Integer},
+    {6008, "/vigia/dropped/reason", Is::Text, "events-dropped"},
+    {6008, "/vigia/dropped/first", Is::Integer, "events-dropped"},
+    {6008, "/vigia/dropped/last", Is::Integer, "events-dropped"},
+    {6008, "/vigia/dropped/per_class", Is::Object, "events-dropped"},
+    {6008, "/vigia/dropped/undelivered", Is::Integer, "events-dropped"},
+    {6008, "/vigia/fault", Is::Object, "all-faults-cleared"},
+    {6008, "/metadata/correlation_uid", Is::Text, "fault-"},
+    {6008, "/vigia/fault/id", Is::Integer, "fault-"},
+    {6008, "/vigia/fault/key", Is::Text, "fault-"},
+    {6008, "/vigia/fault/title", Is::Text, "fault-"},
+    {6008, "/vigia/fault/cause", Is::Text, "fault-"},
+    {6008, "/vigia/fault/raised_at", Is::Text, "fault-"},
+    {6008, "/vigia/fault/flapping", Is::Bool, "fault-"},
+    {6008, "/vigia/fault/recovered", Is::Bool, "fault-"},
+    {6008, "/vigia/fault/evidence", Is::Object, "fault-"},
+    {6008, "/vigia/fault/severity_before", Is::Text, "fault-updated"},
+    {6008, "/vigia/fault/cause_before", Is::Text, "fault-updated"},
+    {6008, "/vigia/fault/cleared_because", Is::Text, "fault-cleared"},
 };
 
 bool matches(const Json& value, Is type) {
@@ -121,7 +136,7 @@ bool matches(const Json& value, Is type) {
 // Which activities a class may have, as the OCSF schema numbers them.
 const std::set<int>& activities_of(int uid) {
     static const std::map<int, std::set<int>> kAllowed{
-        {2004, {1, 2}}, {6002, {3, 4, 8, 99}}, {6007, {1, 2, 6, 99}}, {6008, {1}}};
+        {2004, {1, 2}}, {6002, {3, 4, 8, 99}}, {6007, {1, 2, 6, 99}}, {6008, {1, 99}}};
     return kAllowed.at(uid);
 }
 
@@ -132,8 +147,9 @@ void expect_valid(const std::string& line, const Event& event) {
     const auto json = Json::parse(line, nullptr, false);
     ASSERT_TRUE(json.is_object()) << line;
     const int uid = class_uid(event);
+    const auto word = json["vigia"].value("event", "");
     for (const auto& rule : kRules) {
-        if (rule.class_uid == 0 || rule.class_uid == uid) {
+        if (rule.class_uid == 0 || (rule.class_uid == uid && word.starts_with(rule.word))) {
             const Pointer at(rule.pointer);
             ASSERT_TRUE(json.contains(at)) << rule.pointer << " missing in " << line;
             EXPECT_TRUE(matches(json[at], rule.type)) << rule.pointer << " in " << line;
@@ -150,6 +166,28 @@ void expect_valid(const std::string& line, const Event& event) {
 
 FileFacts some_file() {
     return {.path = "/srv/a/b.exe", .sha256 = Sha256::parse(std::string(64, 'c')), .size = 68};
+}
+
+FaultBody some_fault(FaultPhase phase) {
+    if (phase == FaultPhase::AllCleared) {
+        return {.phase = phase};
+    }
+    FaultBody body{.phase = phase,
+                   .id = 5,
+                   .key = "scan-service-user-unavailable",
+                   .title = "Scan service user unavailable",
+                   .cause = "perm-changed",
+                   .evidence = Evidence::Members{{"path", "/var/lib/vigia"}, {"count", 1}},
+                   .raised_at = WallTime{std::chrono::seconds{1'795'375'200}},
+                   .recovered = phase == FaultPhase::Raised};
+    if (phase == FaultPhase::Updated) {
+        body.severity_before = "major";
+        body.cause_before = "user-missing";
+    }
+    if (phase == FaultPhase::Cleared) {
+        body.cleared_because = "condition-gone";
+    }
+    return body;
 }
 
 std::vector<Event> one_of_each() {
@@ -179,6 +217,9 @@ std::vector<Event> one_of_each() {
     }
     add(EventsDroppedBody{.first = 1, .last = 9, .per_class = {{"2004", 2}, {"6002", 5}}});
     add(EventsDroppedBody{});
+    for (int phase = 0; phase <= static_cast<int>(FaultPhase::AllCleared); ++phase) {
+        add(some_fault(static_cast<FaultPhase>(phase)));
+    }
     return events;
 }
 
@@ -195,7 +236,7 @@ TEST(EventJson, GivesEveryKindItsOwnWord) {
         EXPECT_NE(json["vigia"]["event"], "unknown");
         seen.emplace(json["vigia"]["event"], event.body.index());
     }
-    EXPECT_EQ(seen.size(), 5U + 4U + 16U + 1U);
+    EXPECT_EQ(seen.size(), 5U + 4U + 16U + 1U + 4U);
 }
 
 TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
@@ -233,6 +274,26 @@ TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
     EXPECT_EQ(json["vigia"]["detection"]["names_left"][0], "/mnt/x");
     EXPECT_FALSE(json["vigia"]["detection"].contains("names_left_base64"));
     EXPECT_FALSE(json["file"].contains("path_base64"));
+}
+
+TEST(EventJson, TellsAFaultWithItsEvidenceAndWhatItWasBefore) {
+    const Event updated{.correlation = Uuid{"episode"},
+                        .severity = Severity::Critical,
+                        .message = "m",
+                        .body = some_fault(FaultPhase::Updated)};
+    const auto json = Json::parse(to_json(updated, some_frame()));
+    EXPECT_EQ(json["type_uid"], 600899);
+    EXPECT_EQ(json["activity_name"], "Fault Updated");
+    EXPECT_EQ(json["metadata"]["correlation_uid"], "episode");
+    const auto& fault = json["vigia"]["fault"];
+    EXPECT_EQ(fault["id"], 5);
+    EXPECT_EQ(fault["cause_before"], "user-missing");
+    EXPECT_EQ(fault["severity_before"], "major");
+    EXPECT_EQ(fault["raised_at"], "2026-11-22T19:20:00.000Z");
+    EXPECT_EQ(fault["evidence"], (Json{{"path", "/var/lib/vigia"}, {"count", 1}}));
+    EXPECT_FALSE(fault.contains("cleared_because"));
+    const Event all{.message = "m", .body = some_fault(FaultPhase::AllCleared)};
+    EXPECT_EQ(Json::parse(to_json(all, some_frame()))["vigia"]["fault"], Json::object());
 }
 
 TEST(EventJson, KeepsTheExactBytesOfANameThatIsNoUtf8) {
@@ -281,7 +342,7 @@ public:
     FileFacts file() { return {.path = text(), .sha256 = {}, .size = 1}; }
 
     EventBody body(int which) {
-        switch (which % 4) {
+        switch (which % 5) {
             case 0:
                 return DetectionBody{.file = file(),
                                      .threat = text(),
@@ -299,6 +360,15 @@ public:
                                 .reason = text()};
             case 2:
                 return ServiceBody{.facts = {{text(), text()}, {text(), text()}}};
+            case 3: {
+                auto fault = some_fault(FaultPhase::Updated);
+                fault.title = text();
+                fault.cause = text();
+                fault.cause_before = "x" + text();
+                fault.evidence = Evidence::Members{{"path", text()},
+                                                   {"list", Evidence::List{text(), text()}}};
+                return fault;
+            }
             default:
                 return EventsDroppedBody{
                     .per_class = {{text(), 1}}, .reason = text(), .epoch = text()};
@@ -313,7 +383,8 @@ private:
 TEST(EventJson, IsValidForAnyBytesInAnyString) {
     RandomBytes bytes;
     for (int round = 0; round < 4000; ++round) {
-        const Event event{.message = bytes.text(), .body = bytes.body(round)};
+        const Event event{
+            .correlation = Uuid{"c"}, .message = bytes.text(), .body = bytes.body(round)};
         const EventFrame frame{.sequence = 42,
                                .epoch = kEpoch,
                                .device_name = bytes.text(),
