@@ -20,6 +20,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr int kUser = 5;
+constexpr int kFileMonitor = 8;
 
 class FaultEngine : public WatchedDisk {
 protected:
@@ -37,6 +38,16 @@ protected:
 
     static bool is_cleared(const Instance& instance, int id) {
         return eventually([&] { return raised_fault(instance, id).is_null(); });
+    }
+
+    static std::string last_word(const Instance& instance, int id) {
+        const auto history = instance.json({"faults", "history"});
+        for (const auto& episode : history.at("episodes")) {
+            if (episode.at("id") == id && episode.at("cleared_because").is_string()) {
+                return episode.at("cleared_because");
+            }
+        }
+        return "";
     }
 
     // As a user without any right; what was said and, on a line of its own, the HTTP status.
@@ -129,6 +140,83 @@ TEST_F(FaultEngine, AConditionThatComesAndGoesIsOneFaultThatFlaps) {
         EXPECT_EQ(one.raised, 1);
         EXPECT_EQ(one.cleared, 1);
     }
+}
+
+TEST_F(FaultEngine, WhatPolicyDoesNotAskForIsNoFault) {
+    auto asked = with("{ id = 8, clear_after = \"1h\" }");
+    // env(1) runs setpriv(1), which becomes the daemon: the kernel refuses it the watch.
+    asked.environment = {"setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"};
+    Instance instance(asked);
+    ASSERT_TRUE(instance.start(false));
+    ASSERT_TRUE(is_raised(instance, kFileMonitor));
+    EXPECT_EQ(raised_cause(instance, kFileMonitor), "no-permission");
+    EXPECT_EQ(instance.status().at("state"), "unprotected");
+    EXPECT_EQ(health(instance), "503");
+    EXPECT_EQ(instance.cli({"status", "--nagios"}).exit, 2);
+
+    auto off = asked;
+    off.more_files = "monitor_copies_and_moves = false";
+    const auto wanted = read_text(instance.path("etc/vigia/policy.toml"));
+    Instance{off};  // only for its policy file
+    ASSERT_TRUE(is_cleared(instance, kFileMonitor)) << "an hour before its time";
+    EXPECT_EQ(last_word(instance, kFileMonitor), "not-wanted-by-policy");
+    instance.write_policy(wanted);
+    ASSERT_TRUE(is_raised(instance, kFileMonitor));
+}
+
+TEST_F(FaultEngine, EveryFaultIsExplainedInBothLanguagesWithoutADaemon) {
+    const auto vigia = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--prefix", (ground_.root() / "none").native()});
+        return run(dev_program("vigia"), arguments);
+    };
+    const auto catalogue = Json::parse(vigia({"--json", "faults", "catalogue"}).out);
+    ASSERT_GE(catalogue.at("faults").size(), 8U);
+    for (const auto& fault : catalogue.at("faults")) {
+        const auto id = std::to_string(fault.at("id").get<int>());
+        const auto english = vigia({"--lang", "en", "faults", "explain", id});
+        const auto spanish = vigia({"--lang", "es", "faults", "explain", id});
+        EXPECT_EQ(english.exit, 0) << english.err;
+        EXPECT_EQ(spanish.exit, 0) << spanish.err;
+        EXPECT_THAT(english.out, HasSubstr(fault.at("title").get<std::string>()));
+        EXPECT_NE(english.out, spanish.out) << id;
+        EXPECT_GT(spanish.out.size(), 200U) << id;
+        const auto by_key = vigia({"faults", "explain", fault.at("key").get<std::string>()});
+        EXPECT_EQ(by_key.exit, 0) << by_key.err;
+    }
+    EXPECT_EQ(vigia({"faults", "explain", "4711"}).exit, 2);
+}
+
+TEST_F(FaultEngine, ARepairIsShownWithoutDoingItAndDoneWhenAsked) {
+    // Long enough for the repair to report before the fault is over.
+    Instance instance(with("{ id = 5, clear_after = \"3s\" }"));
+    ASSERT_TRUE(instance.start());
+    EXPECT_NE(instance.cli({"faults", "fix", "5"}).exit, 0) << "it is not raised";
+    set_mode(instance, 0777);
+    ASSERT_TRUE(is_raised(instance, kUser));
+    const auto mode = [&] {
+        struct stat found{};
+        ::stat(instance.path("var/lib/vigia/definitions").c_str(), &found);
+        return found.st_mode & 07777U;
+    };
+    const auto dry = instance.json({"faults", "fix", "5", "--dry-run"});
+    EXPECT_EQ(dry.at("dry_run"), true);
+    EXPECT_NE(dry.at("does"), "");
+    EXPECT_FALSE(dry.contains("result"));
+    EXPECT_EQ(instance.cli({"faults", "fix", "5", "--dry-run"}).exit, 0);
+    EXPECT_EQ(mode(), 0777U);
+    EXPECT_TRUE(raised_fault(instance, kUser).is_object());
+
+    const auto done = instance.cli({"faults", "fix", "5"});
+    EXPECT_EQ(done.exit, 0) << done.out << done.err;
+    EXPECT_EQ(mode(), 0755U);
+    ASSERT_TRUE(is_cleared(instance, kUser));
+    EXPECT_EQ(last_word(instance, kUser), "healed");
+    int attempts = 0;
+    const auto events = instance.events("service");
+    for (const auto& event : events) {
+        attempts += word_of(event) == "heal-attempted" ? 1 : 0;
+    }
+    EXPECT_EQ(attempts, 1);
 }
 
 TEST_F(FaultEngine, HealthSaysFineOnlyWhenItIsProtected) {
