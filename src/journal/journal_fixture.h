@@ -97,13 +97,12 @@ protected:
     // Raised, or cleared, with the event that tells it.
     static Change change_of(const Episode& episode) {
         Change change;
-        change.events.push_back(
-            {.correlation = episode.episode,
-             .severity = episode.severity,
-             .message = "fault",
-             .body =
-                 FaultBody{.phase = episode.cleared_at ? FaultPhase::Cleared : FaultPhase::Raised,
-                           .id = episode.id}});
+        change.events.push_back({.correlation = episode.episode,
+                                 .severity = episode.severity,
+                                 .message = "fault",
+                                 .body = FaultBody{.phase = episode.cleared_at ? FaultPhase::Cleared
+                                                                               : FaultPhase::Raised,
+                                                   .id = episode.id}});
         change.episodes.push_back(episode);
         return change;
     }

@@ -365,8 +365,8 @@ public:
                 fault.title = text();
                 fault.cause = text();
                 fault.cause_before = "x" + text();
-                fault.evidence = Evidence::Members{{"path", text()},
-                                                   {"list", Evidence::List{text(), text()}}};
+                fault.evidence =
+                    Evidence::Members{{"path", text()}, {"list", Evidence::List{text(), text()}}};
                 return fault;
             }
             default:
