@@ -82,8 +82,9 @@ Result<> confine(const ChildOptions& options) {
     TRY(sandbox::drop_privileges(user));
     TRY(sandbox::die_with(options.parent));
     TRY(limit());
-    // With neither Landlock nor an empty root the system-call filter holds alone: it lets nothing be
-    // opened by name that the scan user could not read. The scan workers report the same (fault 108).
+    // With neither Landlock nor an empty root the system-call filter holds alone: it lets nothing
+    // be opened by name that the scan user could not read. The scan workers report the same (fault
+    // 108).
     TRY(sandbox::restrict_files({}));
     auto calls = sandbox::common_system_calls();
     calls.push_back({.name = "tgkill",
