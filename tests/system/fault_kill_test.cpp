@@ -102,7 +102,7 @@ protected:
     void kill_and_restart() {
         const std::scoped_lock lock(policy_mutex_);
         instance_.kill(SIGKILL);
-        ASSERT_TRUE(instance_.wait(10s).has_value());
+        ASSERT_TRUE(instance_.wait(60s).has_value());
         ++kills_;
         ASSERT_NO_FATAL_FAILURE(start());
     }
