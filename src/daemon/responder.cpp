@@ -2,12 +2,19 @@
 #include "daemon/responder.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
 
 #include "base/log.h"
 #include "base/text.h"
 
 namespace vigia::daemon {
 namespace {
+
+// Longer than any quarantine of one file takes: the search for links is bounded by ten seconds.
+constexpr std::chrono::minutes kLongestTurn{2};
 
 std::string restored_key(const ObjectId& object) {
     return fmt::format("restored/{:08x}{:08x}/{}/{}",
@@ -49,6 +56,14 @@ Answer Responder::handle(const Judged& judged) {
     if (decision.action == policy::Action::None) {
         return {};
     }
+    // The watch and a scan on demand may have judged the same object at the same time.
+    const auto turn = turns_.take(judged.examination.identity.object, kLongestTurn);
+    if (!turn) {
+        return {.handled = Handled::ScanAgain, .action = "busy: being put away already"};
+    }
+    if (is_put_away(judged)) {
+        return {.handled = Handled::Nothing, .action = "left (in the vault already)"};
+    }
     // Known under this identity and left where it is: it has been told of already.
     const bool known = verdict.source == VerdictSource::IdentityCache && !judged.on_demand;
     if (decision.action == policy::Action::Report && known) {
@@ -68,6 +83,25 @@ bool Responder::was_restored(const Judged& judged) const {
     }
     const auto kept = parts_.reporter.journal().value(restored_key(object));
     return kept && *kept == judged.examination.verdict.sha256->hex();
+}
+
+// Without a name, and in the vault as it is: whoever still holds it open, we ourselves among them,
+// lets it be found once more by the event of its own removal.
+bool Responder::is_put_away(const Judged& judged) const {
+    const auto& object = judged.examination.identity.object;
+    const auto& sha256 = judged.examination.verdict.sha256;
+    struct stat info{};
+    if (object.handle.bytes.empty() || !sha256 || ::fstat(judged.file, &info) < 0 ||
+        info.st_nlink > 0) {
+        return false;
+    }
+    const auto items = parts_.reporter.journal().quarantine();
+    return items && std::ranges::any_of(*items, [&](const QuarantineItem& item) {
+        return item.state == QuarantineState::Quarantined && item.fs0 == object.fs.word0 &&
+               item.fs1 == object.fs.word1 && item.object_handle_type == object.handle.type &&
+               item.object_handle == object.handle.bytes &&
+               item.sha256 == *sha256;
+    });
 }
 
 void Responder::on_restored(const FileIdentity& identity, const Sha256& sha256) {

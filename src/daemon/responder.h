@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/object_turns.h"
 #include "daemon/policy_store.h"
 #include "daemon/reporter.h"
 #include "response/quarantine.h"
@@ -84,12 +85,14 @@ public:
 
 private:
     [[nodiscard]] bool was_restored(const Judged& judged) const;
+    [[nodiscard]] bool is_put_away(const Judged& judged) const;
     Uuid report_detection(const Judged& judged, const policy::Decision& decision);
     Answer put_away(const Judged& judged, const Uuid& detection);
     void report_unscannable(const Judged& judged);
 
     Parts parts_;
     response::Quarantine* quarantine_ = nullptr;
+    ObjectTurns turns_;
     std::atomic<std::uint64_t> detections_ = 0;
     mutable std::mutex trouble_mutex_;  // guards the two below
     std::optional<VaultTrouble> vault_trouble_;

@@ -115,8 +115,28 @@ TEST_F(EndToEnd, AFileKeptOpenIsFoundWithoutAClose) {
     ASSERT_TRUE(instance.start());
     const auto open = open_at(AT_FDCWD, (watched_ / "open").c_str(), O_RDWR | O_CREAT, 0644);
     ASSERT_TRUE(write_all(open->get(), eicar_).has_value());
-    EXPECT_TRUE(eventually([&] { return instance.status()["scan"]["detections"] == 1; },
-                           std::chrono::seconds{40}));
+    EXPECT_TRUE(eventually([&] { return in_vault(instance) == 1; }, std::chrono::seconds{40}));
+}
+
+TEST_F(EndToEnd, WhatIsPutAwayWhileSomebodyHoldsItOpenIsToldOfOnce) {
+    Instance instance(options());
+    ASSERT_TRUE(instance.start());
+    std::vector<UniqueFd> held;
+    for (int i = 0; i < 8; ++i) {
+        const auto name = fmt::format("held-{}", i);
+        write_file(watched_ / name, eicar_ + "\n");
+        auto file = open_at(AT_FDCWD, (watched_ / name).c_str(), O_RDONLY);
+        if (file) {  // else it was quicker than we
+            held.push_back(std::move(*file));
+        }
+    }
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(watched_); }));
+    // Its own renames are events as well, and have been looked at when this one has been.
+    write_file(watched_ / "last", eicar_);
+    EXPECT_TRUE(eventually([&] { return !fs::exists(watched_ / "last"); }));
+    EXPECT_TRUE(eventually([&] { return instance.status()["scan"]["pending"] == 0; }));
+    EXPECT_EQ(in_vault(instance), 9U);
+    EXPECT_EQ(instance.status()["scan"]["detections"], 9);
 }
 
 TEST_F(EndToEnd, DebiansTestFilesAreAllFoundByScanAndByWatch) {
