@@ -14,6 +14,7 @@ pkg_check_modules(CLAMAV REQUIRED IMPORTED_TARGET libclamav)
 pkg_check_modules(SELINUX REQUIRED IMPORTED_TARGET libselinux)
 pkg_check_modules(SEPOL REQUIRED IMPORTED_TARGET libsepol)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -33,6 +34,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   add_compile_options(-Wno-restrict)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # std::stable_sort of libstdc++ 12 uses a function that it calls deprecated; g++ knows that it is
+  # its own, and names the real ones.
+  add_compile_options(-Wno-deprecated-declarations)
   # TRY() is a statement expression and marks itself with __extension__; clang still names it.
   add_compile_options(-Wthread-safety -Wno-gnu-statement-expression)
 endif()

@@ -12,7 +12,7 @@ import sys
 L1 = {"base", "model", "wire"}
 L2 = {
     "host", "sensors", "process_tree", "policy", "scan", "response", "definitions", "journal",
-    "sinks", "health", "control",
+    "sinks", "health", "control", "metrics",
 }
 MAY_SEE = {  # folder -> folders it may include, besides itself
     "base": set(),
@@ -34,10 +34,13 @@ ONLY_IN = {  # library header -> folders that may include it
     r"vigia_records\.h": {"wire", "sensors"},
     r"microhttpd\.h": {"control"},
     r"curl/.*": {"cli", "update"},
+    r"prometheus/.*": {"metrics"},
     r"CLI/.*": {"daemon"},
     r"toml\+\+/.*|toml\+\+\.h": {"policy"},
 }
-NOT_IN_HEADERS = re.compile(r"nlohmann/json\.hpp|toml\+\+.*|spdlog/.*|CLI/.*|sqlite3\.h|microhttpd\.h")
+NOT_IN_HEADERS = re.compile(
+    r"nlohmann/json\.hpp|toml\+\+.*|spdlog/.*|CLI/.*|sqlite3\.h|microhttpd\.h|prometheus/.*"
+)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">]', re.M)
 
 

@@ -37,6 +37,9 @@ cat >"$stage/DEBIAN/postinst" <<'POSTINST'
 set -e
 getent passwd vigia-scan >/dev/null || useradd --system --user-group --no-create-home \
     --home-dir /nonexistent --shell /usr/sbin/nologin vigia-scan
+if command -v journalctl >/dev/null; then
+    journalctl --update-catalog
+fi
 if [ -d /run/systemd/system ]; then
     systemd-tmpfiles --create vigia.conf
     systemctl daemon-reload

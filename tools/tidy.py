@@ -23,8 +23,7 @@ FILE_LIMIT_SECONDS = 300
 # Tests are run under the sanitizers, and the macros of gtest branch, nest and cost most of the time:
 # what is left for them is what a run does not show.
 NOT_IN_TESTS = (
-    "-clang-analyzer-*,-modernize-*,-readability-*,readability-identifier-naming,"
-    "-bugprone-unchecked-optional-access"
+    "-clang-analyzer-*,-modernize-*,-readability-*,readability-identifier-naming"
 )
 LINE_MARKER = re.compile(rb'^# \d+ "([^"]+)"', re.M)
 

@@ -11,6 +11,7 @@
 #include "daemon/api_faults.h"
 #include "daemon/components.h"
 #include "definitions/builtin.h"
+#include "metrics/prometheus_text.h"
 #include "policy/policy_file.h"
 #include "wire/status_json.h"
 
@@ -92,6 +93,13 @@ Response get_health(Components& parts, const Request& /*request*/) {
     auto response = ok_json(body.dump());
     response.status = status.state == "protected" ? 200 : 503;
     return response;
+}
+
+Response get_metrics(Components& parts, const Request& /*request*/) {
+    auto status = parts.status();
+    status.faults = raised_faults(parts.health().view().open, true, Language::English);
+    return {.content_type = metrics::kPrometheusContentType,
+            .body = metrics::to_prometheus(status, parts.outlets(), VIGIA_VERSION)};
 }
 
 Response get_self_test(Components& parts, const Request& request) {
@@ -407,6 +415,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/faults", Audience::Everybody, get_faults},
     Route{"GET", "/v1/history", Audience::Full, get_history},
     Route{"GET", "/healthz", Audience::Everybody, get_health},
+    Route{"GET", "/metrics", Audience::Full, get_metrics},
     Route{"GET", "/v1/selftest", Audience::Everybody, get_self_test},
     Route{"GET", "/v1/events", Audience::Full, get_events},
     Route{"GET", "/v1/quarantine", Audience::Full, get_quarantine},

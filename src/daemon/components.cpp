@@ -77,6 +77,10 @@ Components::~Components() {
     if (cache_) {
         (void)cache_->flush();
     }
+    if (reporter_) {
+        reporter_->stop_waiting();
+    }
+    journald_.reset();
     sink_.reset();
 }
 
@@ -93,6 +97,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     TRY(self->start_outlets());
     TRY(self->start_health());
     TRY(self->start_timers());
+    TRY(self->start_api());
     self->reporter_->service(ServiceAction::Started,
                              Severity::Informational,
                              fmt::format("vigiad {} started", VIGIA_VERSION),
@@ -229,23 +234,18 @@ Result<> Components::start_outlets() {
         std::make_unique<SelfTest>(SelfTest::Parts{.trace = trace_,
                                                    .places = [this] { return self_test_places(); },
                                                    .now = [this] { return clock_.wall(); }});
-    sinks::JsonlSink::Options sink{.file = paths_.events};
-    for (const auto& configured : policy->sinks) {
-        if (configured.kind == "jsonl") {
-            sink.rotate_bytes = configured.rotate_bytes;
-            sink.keep = configured.keep;
-            // The policy names the ordinary place; an instance under a prefix has its own.
-            if (options_.prefix.empty()) {
-                sink.file = configured.path;
-            }
-        }
-    }
-    sink_ = std::make_unique<SinkPump>(*reporter_, std::move(sink));
-    sink_->start();
+    open_event_log(*policy);
+    refresh_outlets(*policy);
+    return {};
+}
+
+// Last of all: its threads ask every other part.
+Result<> Components::start_api() {
     control_ = TRY(control::ControlServer::start({.status_socket = paths_.status_socket,
                                                   .control_socket = paths_.control_socket},
                                                  make_api(*this)),
                    "start the control API");
+    serving_ = control_.get();
     return {};
 }
 
@@ -333,6 +333,7 @@ PolicyStore::Reloaded Components::reload_policy() {
             {{"differences", all}});
         scanner_->set_workers(worker_count(*policy));
         monitor_->refresh();
+        refresh_outlets(*policy);
     }
     definition_watch_->refresh();
     // Also without a difference: the files in a definition folder may be new.

@@ -34,6 +34,7 @@
 #include "definitions/builtin.h"
 #include "host/root.h"
 #include "journal/journal.h"
+#include "metrics/prometheus_text.h"
 #include "model/facts.h"
 #include "model/host/accounts.h"
 #include "model/host_facts.h"
@@ -73,6 +74,9 @@ public:
 
     [[nodiscard]] Status status() const;
 
+    // What the journal, the sinks and the API measure of themselves.
+    [[nodiscard]] metrics::Outlets outlets() const;
+
     [[nodiscard]] SelfTestReport self_test() { return self_test_->run(); }
 
     // True while events get their verdicts (feeds the watchdog).
@@ -99,6 +103,9 @@ private:
     Result<> start_pipeline();
     Result<> start_outlets();
     Result<> start_timers();
+    Result<> start_api();
+    void open_event_log(const Policy& policy);
+    void refresh_outlets(const Policy& policy);
     Result<> watch_policy_file();
     Result<> watch_mounts();
     void run_self_tests(const std::stop_token& stop);
@@ -147,7 +154,8 @@ private:
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
-    std::unique_ptr<SinkPump> sink_;
+    std::unique_ptr<SinkPump> sink_;        // events.jsonl
+    std::unique_ptr<SinkPump> journald_;    // while policy wants it; guarded by reload_mutex_
     std::mutex gather_mutex_;               // one gathering at a time; before the next one
     mutable std::mutex definitions_mutex_;  // guards the seven below
     DefinitionsStatus definitions_;
@@ -181,6 +189,8 @@ private:
     std::unique_ptr<HostWatch> host_watch_;
     std::unique_ptr<DefinitionWatch> definition_watch_;
     std::unique_ptr<control::ControlServer> control_;
+    // The same once it is there: its threads may ask before start() has returned.
+    std::atomic<const control::ControlServer*> serving_ = nullptr;
 };
 
 }  // namespace vigia::daemon

@@ -24,6 +24,7 @@ public:
         ~Turn();
         Turn(const Turn&) = delete;
         Turn& operator=(const Turn&) = delete;
+
         Turn(Turn&& other) noexcept
             : turns_(std::exchange(other.turns_, nullptr)), object_(std::move(other.object_)) {}
 

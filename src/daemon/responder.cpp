@@ -97,11 +97,11 @@ bool Responder::is_put_away(const Judged& judged) const {
     }
     const auto items = parts_.reporter.journal().quarantine();
     return items && std::ranges::any_of(*items, [&](const QuarantineItem& item) {
-        return item.state == QuarantineState::Quarantined && item.fs0 == object.fs.word0 &&
-               item.fs1 == object.fs.word1 && item.object_handle_type == object.handle.type &&
-               item.object_handle == object.handle.bytes &&
-               item.sha256 == *sha256;
-    });
+               return item.state == QuarantineState::Quarantined && item.fs0 == object.fs.word0 &&
+                      item.fs1 == object.fs.word1 &&
+                      item.object_handle_type == object.handle.type &&
+                      item.object_handle == object.handle.bytes && item.sha256 == *sha256;
+           });
 }
 
 void Responder::on_restored(const FileIdentity& identity, const Sha256& sha256) {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/sink_pump.h"
 
+#include <fmt/format.h>
+
 #include "base/log.h"
 
 namespace vigia::daemon {
 namespace {
 
-constexpr const char* kName = "jsonl";
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::seconds kWait{1};
 
 }  // namespace
 
-SinkPump::SinkPump(Reporter& reporter, sinks::JsonlSink::Options options)
+SinkPump::SinkPump(Reporter& reporter, Options options)
     : reporter_(reporter), options_(std::move(options)) {}
 
 SinkPump::~SinkPump() {
-    thread_.request_stop();
-    reporter_.stop_waiting();
+    thread_.request_stop();  // seen within kWait, or at once after Reporter::stop_waiting()
 }
 
 void SinkPump::start() {
@@ -36,24 +36,18 @@ SinkPump::State SinkPump::state() const {
 }
 
 Result<> SinkPump::open_sink() {
-    sink_ = TRY(sinks::JsonlSink::open(options_));
-    const auto& resume = sink_->resume();
     epoch_ = reporter_.journal().state().epoch;
-    std::uint64_t position = 0;
-    if (resume.epoch == epoch_) {
-        position = resume.sequence;
-    } else if (resume.epoch.empty()) {
-        position = reporter_.journal().position(kName);
-    }
+    auto opened = TRY(options_.open(epoch_, reporter_.journal().position(options_.name)));
+    sink_ = std::move(opened.sink);
     const std::scoped_lock lock(mutex_);
-    position_ = position;
-    torn_bytes_ += resume.torn_bytes;
+    position_ = opened.position;
+    torn_bytes_ += opened.torn_bytes;
     return {};
 }
 
 Result<bool> SinkPump::deliver_some() {
     if (!sink_) {
-        TRY(open_sink(), "open the event log");
+        TRY(open_sink(), "open");
     }
     std::uint64_t position = 0;
     {
@@ -74,7 +68,7 @@ Result<bool> SinkPump::deliver_some() {
         return false;
     }
     const auto renewals = sink_->renewals();
-    const auto delivered = TRY(sink_->deliver(*events), "write the event log");
+    const auto delivered = TRY(sink_->deliver(*events), "write");
     {
         const std::scoped_lock lock(mutex_);
         if (sink_->renewals() != renewals) {
@@ -82,7 +76,7 @@ Result<bool> SinkPump::deliver_some() {
         }
         position_ = delivered;
     }
-    TRY(reporter_.journal().acknowledge(kName, delivered), "acknowledge delivery");
+    TRY(reporter_.journal().acknowledge(options_.name, delivered), "acknowledge delivery");
     return true;
 }
 
@@ -113,9 +107,9 @@ void SinkPump::say(const Error* failure) {
     error_number_ = failure == nullptr ? 0 : failure->code.value();
     if (error != error_) {
         if (error.empty()) {
-            log::info("event log: writes again");
+            log::info(fmt::format("events to {}: works again", options_.name));
         } else {
-            log::error("event log: " + error);
+            log::error(fmt::format("events to {}: {}", options_.name, error));
         }
         error_ = error;
     }

@@ -2,21 +2,36 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include "daemon/reporter.h"
-#include "sinks/jsonl_sink.h"
+#include "sinks/sink.h"
 
 namespace vigia::daemon {
 
-// Takes events from the journal to the JSONL file, in order, each once; tries again while the file
-// cannot be written. A thread of its own, so that a slow disk under the log holds up nothing else.
+// Takes events from the journal to one sink, in order; tries again while the sink cannot take them.
+// A thread of its own, so that a slow disk under the log holds up nothing else.
 class SinkPump {
 public:
-    SinkPump(Reporter& reporter, sinks::JsonlSink::Options options);
+    struct Opened {
+        std::unique_ptr<sinks::Sink> sink;
+        std::uint64_t position = 0;    // the last event that it has
+        std::uint64_t torn_bytes = 0;  // cut from its end
+    };
+
+    struct Options {
+        std::string name;  // its position is kept under it: "jsonl", "journald"
+        // Opens the sink for the journal of this epoch; `acknowledged` is what it had taken when
+        // the daemon ended. Called again after each failure.
+        std::function<Result<Opened>(const std::string& epoch, std::uint64_t acknowledged)> open;
+    };
+
+    SinkPump(Reporter& reporter, Options options);
     SinkPump(const SinkPump&) = delete;
     SinkPump& operator=(const SinkPump&) = delete;
     ~SinkPump();
@@ -41,10 +56,10 @@ private:
     void say(const Error* error);
 
     Reporter& reporter_;
-    const sinks::JsonlSink::Options options_;
-    std::unique_ptr<sinks::JsonlSink> sink_;  // only the thread's
-    std::string epoch_;                       // only the thread's
-    mutable std::mutex mutex_;                // guards all below but the thread
+    const Options options_;
+    std::unique_ptr<sinks::Sink> sink_;  // only the thread's
+    std::string epoch_;                  // only the thread's
+    mutable std::mutex mutex_;           // guards all below but the thread
     std::uint64_t position_ = 0;
     std::string error_;
     int error_number_ = 0;

@@ -148,4 +148,21 @@ Status Components::status() const {
     return status;
 }
 
+metrics::Outlets Components::outlets() const {
+    const auto journal = journal_->state();
+    const auto sink = sink_->state();
+    const auto* server = serving_.load();
+    const auto api = server != nullptr ? server->counters() : control::ControlServer::Counters{};
+    return {.journal_ok = journal.ok,
+            .journal_bytes = journal.bytes,
+            .journal_last = journal.last,
+            .journal_lost = journal.lost,
+            .journal_waiting = journal.waiting,
+            .sink_delivered = sink.delivered,
+            .sink_waiting = sink.waiting,
+            .api_requests = api.requests,
+            .api_refused_connections = api.refused_connections,
+            .api_bad_requests = api.bad_requests};
+}
+
 }  // namespace vigia::daemon

@@ -7,14 +7,13 @@
 #include <span>
 #include <string>
 
-#include "base/result.h"
-#include "model/event.h"
+#include "sinks/sink.h"
 
 namespace vigia::sinks {
 
 // events.jsonl: each event exactly once (hard-parts 15). One thread at a time; blocking. The folder
 // must be there; new files get mode 0640 and the folder's group.
-class JsonlSink {
+class JsonlSink : public Sink {
 public:
     struct Options {
         std::filesystem::path file;                              // 0640
@@ -33,25 +32,15 @@ public:
     // of ours: it is renamed to `<file>.damaged-<utc>` and a new one begun.
     [[nodiscard]] static Result<std::unique_ptr<JsonlSink>> open(Options options);
 
-    JsonlSink() = default;
-    JsonlSink(const JsonlSink&) = delete;
-    JsonlSink& operator=(const JsonlSink&) = delete;
-    virtual ~JsonlSink() = default;
-
     // What open() found. In another epoch than the journal's, or none: begin at the position that
     // the journal holds for this sink.
     [[nodiscard]] virtual const Resume& resume() const = 0;
 
-    // How often the file was found deleted or replaced by somebody else, and begun anew.
-    [[nodiscard]] virtual std::uint64_t renewals() const = 0;
-
     // Appends the lines and fdatasyncs; a short write is truncated back and an error returned, with
     // nothing of that write in the file. A file that was deleted, replaced, rotated or cut by
     // somebody else is begun anew. Rotates by size. Events that stand in the file already (same
-    // epoch, number not above the last) are left out, so a batch may be given again. Returns the
-    // last sequence that is in the file now: less than the last of `events` when an error came in
-    // between, then give the rest again.
-    [[nodiscard]] virtual Result<std::uint64_t> deliver(std::span<const StoredEvent> events) = 0;
+    // epoch, number not above the last) are left out, so a batch may be given again.
+    [[nodiscard]] Result<std::uint64_t> deliver(std::span<const StoredEvent> events) override = 0;
 };
 
 }  // namespace vigia::sinks

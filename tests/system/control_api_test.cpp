@@ -74,6 +74,20 @@ TEST_F(ControlApi, CurlAndTheCommandLineSayTheSame) {
     EXPECT_EQ(direct.at("scan").at("user"), status.at("scan").at("user"));
 }
 
+TEST_F(ControlApi, MetricsArePrometheusAndAgreeWithTheStatus) {
+    const auto text = curl({"http://vigia/metrics"}).out;
+    EXPECT_NE(text.find("vigia_state{state=\"protected\"} 1\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("vigia_monitor_ok{monitor=\"files\",backend=\"fanotify-fid\"} 1\n"),
+              std::string::npos)
+        << text;
+    const auto file = ground_.root() / "metrics";
+    write_file(file, text);
+    const auto lint =
+        run("/bin/sh", {"-c", fmt::format("promtool check metrics < {}", file.native())});
+    EXPECT_EQ(lint.exit, 0) << lint.out << lint.err << text;
+    EXPECT_EQ(lint.out + lint.err, "") << text;
+}
+
 TEST_F(ControlApi, TheReadOnlySocketRefusesChanges) {
     for (const char* method : {"POST", "DELETE", "PUT", "PATCH"}) {
         const auto output = curl(
@@ -157,6 +171,7 @@ TEST_F(ControlApi, OthersSeeTheStateButNoPathsAndNoEvents) {
     EXPECT_NE(status.find("\"state\""), std::string::npos);
     EXPECT_EQ(status.find(watched_.native()), std::string::npos) << status;
     EXPECT_TRUE(as_nobody("/v1/events").ends_with("403"));
+    EXPECT_TRUE(as_nobody("/metrics").ends_with("403"));
     EXPECT_TRUE(as_nobody("/v1/quarantine").ends_with("403"));
 }
 

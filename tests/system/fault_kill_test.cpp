@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// timeout: 1200
 // The whole daemon is killed at any instant, again and again, while files arrive and faults come
 // and go. Afterwards everything has been told once, and everything infected is in the vault.
 #include <fmt/format.h>
@@ -136,8 +137,8 @@ protected:
         threads_.clear();
         instance_.write_policy();
         ASSERT_EQ(::chmod(instance_.path("var/lib/vigia/definitions").c_str(), 0755), 0);
-        ASSERT_TRUE(eventually([&] { return infected_left() == 0 && instance_.settled(); }, 90s))
-            << infected_left() << " infected files left";
+        ASSERT_TRUE(eventually([&] { return infected_left() == 0 && instance_.settled(); }, 600s))
+            << infected_left() << " infected files left; " << instance_.status()["scan"].dump();
         ASSERT_TRUE(eventually([&] {
             return instance_.json({"faults", "list"}).at("faults").empty();
         })) << instance_.cli({"faults", "list"}).out;

@@ -22,6 +22,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "daemon/event_log.h"
 #include "daemon/reporter.h"
 #include "daemon/sink_pump.h"
 #include "journal/journal.h"
@@ -102,7 +103,7 @@ protected:
         }
         const Clock clock;
         daemon::Reporter reporter(**journal, clock);
-        daemon::SinkPump pump(reporter, sink_options());
+        daemon::SinkPump pump(reporter, daemon::event_log(sink_options()));
         pump.start();
         std::vector<std::thread> threads;
         threads.reserve(3);
@@ -144,7 +145,7 @@ protected:
     void deliver_all(journal::Journal& journal) const {
         const Clock clock;
         daemon::Reporter reporter(journal, clock);
-        daemon::SinkPump pump(reporter, sink_options());
+        daemon::SinkPump pump(reporter, daemon::event_log(sink_options()));
         pump.start();
         const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
         while (pump.state().delivered < journal.state().last) {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/completion.h"
 #include "cli/fault_pages.h"
+#include "cli/journal_catalog.h"
 #include "cli/manual.h"
 #include "cli/verbs.h"
 
@@ -23,9 +24,12 @@ Exit generate(const Context& context, const Verb& root, std::string_view what) {
         fmt::print("{}", fish_completion(root, context.language));
     } else if (what == "faults") {
         fmt::print("{}", fault_pages(context.language));
+    } else if (what == "catalog") {
+        fmt::print("{}", journal_catalog(context.language));
     } else {
-        fmt::print(
-            stderr, "vigia generate: '{}': man, bash, zsh, fish or faults\n", printable(what));
+        fmt::print(stderr,
+                   "vigia generate: '{}': man, bash, zsh, fish, faults or catalog\n",
+                   printable(what));
         return Exit::Usage;
     }
     return Exit::Fine;
@@ -37,11 +41,13 @@ Verb generate_verb(const Verb& root) {
     auto what = std::make_shared<std::string>();
     return {
         .name = "generate",
-        .help = {"the manual, a shell's completion or the page of faults, for the build",
-                 "el manual, el completado de un intérprete o la página de fallos, para la "
-                 "construcción"},
+        .help = {"the manual, a shell's completion, the page of faults or the journal's message "
+                 "catalogue, for the build",
+                 "el manual, el completado de un intérprete, la página de fallos o el catálogo de "
+                 "mensajes del diario, para la construcción"},
         .positions = {{.name = "WHAT",
-                       .help = {"man, bash, zsh, fish or faults", "man, bash, zsh, fish o faults"},
+                       .help = {"man, bash, zsh, fish, faults or catalog",
+                                "man, bash, zsh, fish, faults o catalog"},
                        .into = what.get()}},
         .action = [what, &root](const Context& context) { return generate(context, root, *what); },
         .hidden = true};
