@@ -20,6 +20,7 @@
 #include <cstring>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -266,11 +267,12 @@ private:
                              MHD_Connection* connection,
                              void** context,
                              MHD_RequestTerminationCode /*code*/) {
-        delete static_cast<Exchange*>(*context);
-        *context = nullptr;
+        const std::unique_ptr<Exchange> done(
+            static_cast<Exchange*>(std::exchange(*context, nullptr)));
         static_cast<Side*>(cls)->server->connections_.set_busy(socket_of(connection), false);
     }
 
+    // NOLINTNEXTLINE(readability-function-size): its shape is the library's
     static MHD_Result on_request(void* cls,
                                  MHD_Connection* connection,
                                  const char* url,
@@ -281,7 +283,7 @@ private:
                                  void** context) {
         auto& side = *static_cast<Side*>(cls);
         if (*context == nullptr) {
-            *context = new Exchange;
+            *context = std::make_unique<Exchange>().release();  // until on_completed()
             return side.server->begin(side, connection, method);
         }
         auto& exchange = *static_cast<Exchange*>(*context);
@@ -368,15 +370,20 @@ private:
         MHD_Response* reply = nullptr;
         if (response.next) {
             constexpr std::size_t kBlock = 16384;
-            auto* stream = new Stream{.next = std::move(response.next), .stopping = &stopping_};
+            auto stream = std::make_unique<Stream>();
+            stream->next = std::move(response.next);
+            stream->stopping = &stopping_;
             reply = ::MHD_create_response_from_callback(
                 MHD_SIZE_UNKNOWN,
                 kBlock,
                 [](void* self, std::uint64_t /*at*/, char* buffer, std::size_t size) {
                     return static_cast<Stream*>(self)->read(buffer, size);
                 },
-                stream,
-                [](void* self) { delete static_cast<Stream*>(self); });
+                stream.get(),
+                [](void* self) { const std::unique_ptr<Stream> done(static_cast<Stream*>(self)); });
+            if (reply != nullptr) {
+                (void)stream.release();  // until the callback above
+            }
         } else {
             reply = ::MHD_create_response_from_buffer(
                 response.body.size(), response.body.data(), MHD_RESPMEM_MUST_COPY);

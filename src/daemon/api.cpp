@@ -193,8 +193,8 @@ std::string lines_of(const std::vector<StoredEvent>& events) {
 }
 
 // New events as they come; each call waits a little for them.
-std::function<std::optional<std::string>()> follow(Components& parts, journal::Query query) {
-    auto at = std::make_shared<journal::Query>(std::move(query));
+std::function<std::optional<std::string>()> follow(Components& parts, const journal::Query& query) {
+    auto at = std::make_shared<journal::Query>(query);
     return [&parts, at]() -> std::optional<std::string> {
         constexpr std::chrono::milliseconds kWait{400};
         parts.reporter().wait_beyond(at->after, kWait);
@@ -229,7 +229,7 @@ Response get_events(Components& parts, const Request& request) {
     query.newest = false;
     query.since.reset();
     query.after = first->empty() ? parts.reporter().journal().state().last : first->back().sequence;
-    auto rest = follow(parts, std::move(query));
+    auto rest = follow(parts, query);
     auto begin = std::make_shared<std::string>(lines_of(*first));
     return {.content_type = "application/x-ndjson",
             .next = [begin, rest = std::move(rest)]() -> std::optional<std::string> {
@@ -323,7 +323,7 @@ Response restore(Components& parts, const Request& request, QuarantineItem item)
     if (!request.body.empty()) {
         const auto body = json::parse(request.body, nullptr, false);
         if (!body.is_object()) {
-            return error_response(400, "bad-request", "expected {} or {\"to\":\"/path\"}");
+            return error_response(400, "bad-request", R"(expected {} or {"to":"/path"})");
         }
         if (body.contains("to_base64") && body["to_base64"].is_string()) {
             to = from_base64(body["to_base64"].get<std::string>()).value_or("");
@@ -351,7 +351,7 @@ Response restore(Components& parts, const Request& request, QuarantineItem item)
     if (const auto removed = parts.quarantine().remove(item); !removed) {
         return error_response(500, "vault", removed.error().message());
     }
-    json body{{"id", item.id}, {"restored_to", utf8_lossy(*restored)}};
+    const json body{{"id", item.id}, {"restored_to", utf8_lossy(*restored)}};
     return ok_json(body.dump());
 }
 

@@ -95,6 +95,7 @@ std::vector<FaultReport> raised_faults(const std::vector<Episode>& open,
                                        bool full,
                                        Language language) {
     std::vector<FaultReport> reports;
+    reports.reserve(open.size());
     for (const auto& episode : open) {
         reports.push_back(full ? health::render(episode, language)
                                : without_evidence(episode, language));

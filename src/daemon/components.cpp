@@ -47,10 +47,9 @@ Components::Components(Options options, EventLoop& loop)
     : options_(std::move(options)),
       loop_(loop),
       paths_(Paths::under(options_.prefix)),
-      policies_(options_.policy.empty() ? paths_.policy : options_.policy) {
-    started_ = clock_.wall();
-    state_since_ = started_;
-}
+      policies_(options_.policy.empty() ? paths_.policy : options_.policy),
+      started_(clock_.wall()),
+      state_since_(started_) {}
 
 Components::~Components() {
     // What has no verdict by now is found again from the watermark, so it is moved before the scans

@@ -17,6 +17,7 @@ constexpr std::chrono::seconds kPatience{30};
 constexpr std::size_t kMostSaid = 2000;
 
 bool under_systemd() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here changes the environment
     return std::getenv("INVOCATION_ID") != nullptr && ::access("/run/systemd/private", F_OK) == 0;
 }
 

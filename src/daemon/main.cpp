@@ -129,6 +129,7 @@ Result<> run(daemon::Options options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an end without memory is an end
 int main(int argc, char** argv) {
     daemon::Options options;
     CLI::App app("vigiad: the Vigía endpoint-security connector");

@@ -70,6 +70,7 @@ struct OnDemand::Job {
             ++values.found;
         }
         File item{.path = entry.path, .file = std::move(*file)};
+        // NOLINTNEXTLINE(bugprone-use-after-move): untouched when there is no room
         while (!cancelled && !files.push(std::move(item), kPoll)) {
         }
     }
@@ -89,7 +90,7 @@ Result<ScanJob> OnDemand::start(std::vector<std::string> paths) {
     auto job = std::make_shared<Job>();
     job->values = {
         .id = Uuid::random().text, .targets = std::move(paths), .started = parts_.reporter.now()};
-    const auto values = job->values;
+    auto values = job->values;
     {
         const std::scoped_lock lock(mutex_);
         forget_old();
@@ -119,6 +120,7 @@ Result<ScanJob> OnDemand::start(std::vector<std::string> paths) {
 
 void OnDemand::run(Job& job) {
     std::vector<std::jthread> readers;
+    readers.reserve(parts_.threads);
     for (unsigned i = 0; i < parts_.threads; ++i) {
         readers.emplace_back([this, &job] {
             while (true) {
@@ -165,11 +167,11 @@ void OnDemand::examine(Job& job, const std::string& path, UniqueFd file) {
     const auto traits =
         sensor && object ? sensor->traits(object->fs) : sensors::FileSensor::FileSystemTraits{};
     const int judged_file = file.get();
-    scan::Subject subject{.file = UniqueFd{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)},
-                          .object = object ? *object : ObjectId{},
-                          .truthful_identity = traits.truthful_identity,
-                          .persistent_identity = traits.persistent_identity,
-                          .path_hint = path};
+    const scan::Subject subject{.file = UniqueFd{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)},
+                                .object = object ? *object : ObjectId{},
+                                .truthful_identity = traits.truthful_identity,
+                                .persistent_identity = traits.persistent_identity,
+                                .path_hint = path};
     const auto examination = parts_.examiner.examine(subject, *policy->policy);
     const auto& verdict = examination.verdict;
     const bool removable = sensor && sensor->is_watched(path);

@@ -63,7 +63,7 @@ std::string best_path(int file, const std::string& hint) {
     auto now = path_of(file);
     const bool leads = known && now && ::lstat(now->c_str(), &named) == 0 &&
                        named.st_ino == object.st_ino && named.st_dev == object.st_dev;
-    return leads || (now && hint.empty()) ? std::move(*now) : hint;
+    return leads || (now && hint.empty()) ? *now : hint;
 }
 
 Pipeline::Pipeline(Parts parts, scan::ScanQueue::Options queue, unsigned lanes)
@@ -230,14 +230,14 @@ void Pipeline::judge(scan::Pending& pending, const Opened& opened) {
                             : sensors::FileSensor::FileSystemTraits{};
     const auto policy = parts_.policies.current();
     const bool still_written = activity.changes == static_cast<FileChanges>(FileChange::Modified);
-    scan::Subject subject{.file = UniqueFd{::fcntl(opened.file.get(), F_DUPFD_CLOEXEC, 0)},
-                          .object = activity.object,
-                          .truthful_identity = traits.truthful_identity,
-                          .persistent_identity = traits.persistent_identity,
-                          .must_rehash = has(activity.changes, FileChange::ClosedAfterWrite),
-                          .still_written = still_written,
-                          .urgent = pending.priority != scan::Priority::Bulk,
-                          .path_hint = opened.path};
+    const scan::Subject subject{.file = UniqueFd{::fcntl(opened.file.get(), F_DUPFD_CLOEXEC, 0)},
+                                .object = activity.object,
+                                .truthful_identity = traits.truthful_identity,
+                                .persistent_identity = traits.persistent_identity,
+                                .must_rehash = has(activity.changes, FileChange::ClosedAfterWrite),
+                                .still_written = still_written,
+                                .urgent = pending.priority != scan::Priority::Bulk,
+                                .path_hint = opened.path};
     const auto examination = parts_.examiner.examine(subject, *policy->policy);
     parts_.trace.mark(activity.object, Stage::Verdict);
     const auto& verdict = examination.verdict;

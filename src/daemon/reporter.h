@@ -21,6 +21,7 @@ public:
     Reporter(journal::Journal& journal, const Clock& clock);
     Reporter(const Reporter&) = delete;
     Reporter& operator=(const Reporter&) = delete;
+    ~Reporter() = default;
 
     // Durable when it returns true.
     bool commit(journal::Change change);

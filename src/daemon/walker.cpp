@@ -117,7 +117,7 @@ std::optional<Walker::Job> Walker::next_job(const std::stop_token& stop) {
         wake_.wait_for(lock, stop, kFullWait, [] { return false; });
         return std::nullopt;
     }
-    const Job job{.folder = std::nullopt, .since = *catch_up_since_};
+    Job job{.folder = std::nullopt, .since = *catch_up_since_};
     catch_up_since_.reset();
     catching_up_ = true;
     return job;

@@ -468,6 +468,7 @@ TEST(Faults, CommandsAreExactForEachPath) {
         {.path = "/b", .found = Facts::Access{.mode = 0700}, .expected = {.mode = 0750, .gid = 4}}};
     const auto report = render(*fault, fault->probe(facts, fault->timing), Language::English);
     std::vector<std::string> commands;
+    commands.reserve(report.remedy.size());
     for (const auto& step : report.remedy) {
         commands.push_back(step.command);
     }

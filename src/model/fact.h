@@ -16,6 +16,7 @@ struct Fact {
     std::string source = {};       // file, call or component that said so
     std::string why_unknown = {};  // one printable sentence, when there is no value
 
+    // NOLINTBEGIN(performance-unnecessary-value-param): in a template the moves are not seen
     [[nodiscard]] static Fact known(T found, std::string where) {
         return {.value = std::move(found), .source = std::move(where)};
     }
@@ -23,6 +24,8 @@ struct Fact {
     [[nodiscard]] static Fact unknown(std::string why, std::string where = {}) {
         return {.source = std::move(where), .why_unknown = std::move(why)};
     }
+
+    // NOLINTEND(performance-unnecessary-value-param)
 
     [[nodiscard]] bool is_known() const { return value.has_value(); }
 

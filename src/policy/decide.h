@@ -32,6 +32,8 @@ struct ProcessFacts {
 class Exclusions {
 public:
     explicit Exclusions(std::shared_ptr<const Policy> policy);
+    Exclusions(const Exclusions&) = delete;
+    Exclusions& operator=(const Exclusions&) = delete;
     Exclusions(Exclusions&&) noexcept;
     Exclusions& operator=(Exclusions&&) noexcept;
     ~Exclusions();
