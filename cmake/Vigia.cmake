@@ -52,7 +52,7 @@ if(VIGIA_SANITIZE)
 endif()
 # The hooks stand in these folders only; all other objects of dev and release are the same, and
 # ccache compiles them once.
-set(VIGIA_HOOKED_FOLDERS base scand hash)
+set(VIGIA_HOOKED_FOLDERS base scand hash daemon)
 add_compile_definitions(VIGIA_VERSION="${PROJECT_VERSION}" _FILE_OFFSET_BITS=64)
 
 if(VIGIA_TESTS)

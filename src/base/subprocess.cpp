@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -139,7 +140,8 @@ Result<Subprocess> Subprocess::start(const Options& options) {
 Subprocess::Subprocess(Subprocess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       pidfd_(std::move(other.pidfd_)),
-      status_(other.status_) {}
+      status_(other.status_),
+      peak_memory_(other.peak_memory_) {}
 
 Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
     if (this != &other) {
@@ -147,6 +149,7 @@ Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
         pid_ = std::exchange(other.pid_, -1);
         pidfd_ = std::move(other.pidfd_);
         status_ = other.status_;
+        peak_memory_ = other.peak_memory_;
     }
     return *this;
 }
@@ -175,10 +178,12 @@ std::optional<int> Subprocess::wait(std::chrono::milliseconds timeout) {
         return std::nullopt;
     }
     int status = 0;
+    rusage usage{};
     pid_t reaped = -1;
     do {
-        reaped = ::waitpid(pid_, &status, 0);
+        reaped = ::wait4(pid_, &status, 0, &usage);
     } while (reaped < 0 && errno == EINTR);
+    peak_memory_ = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // KiB, getrusage(2)
     status_ = reaped == pid_ ? status : 0;
     return status_;
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -47,12 +48,16 @@ public:
     // Its wait status once it has ended within the timeout; nothing if it still runs.
     [[nodiscard]] std::optional<int> wait(std::chrono::milliseconds timeout);
 
+    // The most memory it has had resident, in bytes, once it has been reaped; else 0.
+    [[nodiscard]] std::uint64_t peak_memory() const noexcept { return peak_memory_; }
+
 private:
     Subprocess(pid_t pid, UniqueFd pidfd) noexcept : pid_(pid), pidfd_(std::move(pidfd)) {}
 
     pid_t pid_ = -1;
     UniqueFd pidfd_;
     std::optional<int> status_;
+    std::uint64_t peak_memory_ = 0;
 };
 
 // "exit status 1", "signal 11 (Segmentation fault)"

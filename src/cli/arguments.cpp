@@ -42,7 +42,7 @@ public:
         path_.push_back(&program);
     }
 
-    [[nodiscard]] std::expected<Parsed, std::string> run();
+    [[nodiscard]] std::expected<Parsed, Refusal> run();
 
 private:
     [[nodiscard]] const Verb& verb() const { return *path_.back(); }
@@ -75,7 +75,7 @@ private:
     std::string problem_;
 };
 
-std::expected<Parsed, std::string> Parser::run() {
+std::expected<Parsed, Refusal> Parser::run() {
     bool options = true;
     while (next_ < arguments_.size()) {
         const auto& given = arguments_[next_++];
@@ -90,7 +90,7 @@ std::expected<Parsed, std::string> Parser::run() {
             taken = take_plain(given);
         }
         if (!taken) {
-            return std::unexpected(problem_);
+            return std::unexpected(Refusal{.problem = problem_, .path = path_});
         }
     }
     look_for_missing();
@@ -246,9 +246,9 @@ void Parser::look_for_missing() {
 
 }  // namespace
 
-std::expected<Parsed, std::string> parse(const Verb& program,
-                                         std::span<const std::string> arguments,
-                                         Language language) {
+std::expected<Parsed, Refusal> parse(const Verb& program,
+                                     std::span<const std::string> arguments,
+                                     Language language) {
     return Parser(program, arguments, language).run();
 }
 

@@ -74,11 +74,15 @@ struct Parsed {
     std::string missing = {};  // what the verb still needs, as an error; --help does without it
 };
 
-// `arguments` without the program's name. Errors are one line for people, in `language`, beginning
-// with the verb they speak of ("vigia quarantine: …").
-[[nodiscard]] std::expected<Parsed, std::string> parse(const Verb& program,
-                                                       std::span<const std::string> arguments,
-                                                       Language language);
+struct Refusal {
+    std::string problem;  // one line for people, beginning with the verb it speaks of
+    Path path;            // to that verb
+};
+
+// `arguments` without the program's name. Errors are in `language` ("vigia quarantine: …").
+[[nodiscard]] std::expected<Parsed, Refusal> parse(const Verb& program,
+                                                   std::span<const std::string> arguments,
+                                                   Language language);
 
 // "vigia quarantine restore"
 [[nodiscard]] std::string name_of(const Path& path);

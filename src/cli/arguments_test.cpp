@@ -19,7 +19,7 @@ Exit fine(const Context& /*context*/) {
 // A program with what verbs need: verbs below verbs, an action beside them, options of all.
 class Arguments : public testing::Test {
 protected:
-    [[nodiscard]] std::expected<Parsed, std::string> parse(
+    [[nodiscard]] std::expected<Parsed, Refusal> parse(
         const std::vector<std::string>& arguments, Language language = Language::English) const {
         return cli::parse(program_, arguments, language);
     }
@@ -27,17 +27,17 @@ protected:
     [[nodiscard]] std::string refusal(const std::vector<std::string>& arguments,
                                       Language language = Language::English) const {
         const auto parsed = parse(arguments, language);
-        return parsed ? "accepted" : parsed.error();
+        return parsed ? "accepted" : parsed.error().problem;
     }
 
     [[nodiscard]] std::string chosen(const std::vector<std::string>& arguments) const {
         const auto parsed = parse(arguments);
-        return parsed ? name_of(parsed->path) : parsed.error();
+        return parsed ? name_of(parsed->path) : parsed.error().problem;
     }
 
     [[nodiscard]] std::string missing(const std::vector<std::string>& arguments) const {
         const auto parsed = parse(arguments);
-        return parsed ? parsed->missing : parsed.error();
+        return parsed ? parsed->missing : parsed.error().problem;
     }
 
     bool json_ = false;
@@ -101,6 +101,17 @@ TEST_F(Arguments, AVerbWithAnActionNeedsNoVerbBelow) {
     EXPECT_EQ(missing({"faults"}), "");
     EXPECT_EQ(missing({"policy"}), "tool policy: say which: show");
     EXPECT_EQ(missing({}), "tool: say which: faults, scan or policy");
+}
+
+TEST_F(Arguments, ARefusalNamesTheVerbWhoseHelpIsWanted) {
+    const auto path_of_refusal = [&](const std::vector<std::string>& arguments) {
+        const auto parsed = parse(arguments);
+        return parsed ? "accepted" : name_of(parsed.error().path);
+    };
+    EXPECT_EQ(path_of_refusal({"fautls"}), "tool");
+    EXPECT_EQ(path_of_refusal({"faults", "lst"}), "tool faults");
+    EXPECT_EQ(path_of_refusal({"faults", "fix", "--colour", "blue"}), "tool faults fix");
+    EXPECT_EQ(path_of_refusal({"faults", "list", "--nonsense"}), "tool faults list");
 }
 
 TEST_F(Arguments, AnUnknownVerbIsNamedWithTheNearest) {

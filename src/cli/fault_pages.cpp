@@ -5,8 +5,10 @@
 
 #include <string_view>
 
+#include "cli/severity.h"
 #include "health/catalogue.h"
 #include "health/repairs.h"
+#include "wire/fault_json.h"
 
 namespace vigia::cli {
 namespace {
@@ -23,13 +25,6 @@ constexpr Text kIntroduction{
         "fallos activos, con lo medido; `vigia faults explain ID` muestra lo mismo que esta "
         "página. Una palabra entre llaves, {path}, representa lo que se mide en el equipo: es un "
         "miembro de `evidence` del fallo, y se omite el paso que nombra algo que no se encontró."};
-
-std::string_view severity_text(Severity severity, Language language) {
-    const Text text = severity == Severity::Critical ? Text{.en = "critical", .es = "crítico"}
-                      : severity == Severity::Major  ? Text{.en = "major", .es = "grave"}
-                                                     : Text{.en = "minor", .es = "leve"};
-    return text.in(language);
-}
 
 // A text as Markdown shows it letter by letter.
 std::string plain(std::string_view text) {
@@ -62,7 +57,7 @@ public:
                                  fault->id,
                                  fault->key,
                                  fault->id,
-                                 severity_text(fault->severity, language_),
+                                 severity_text(wire::severity_word(fault->severity), language_),
                                  plain(fault->title.in(language_)));
         }
     }
@@ -73,7 +68,7 @@ public:
                              fault.id,
                              plain(fault.title.in(language_)),
                              fault.key,
-                             severity_text(fault.severity, language_),
+                             severity_text(wire::severity_word(fault.severity), language_),
                              gate(fault),
                              plain(fault.summary.in(language_)));
         for (const auto& cause : fault.causes) {

@@ -64,7 +64,7 @@ Verb help_verb(const Verb& root) {
                                                    name_of(path),
                                                    context.say({"no verb", "no existe el verbo"}),
                                                    printable(name))
-                                     : parsed.error(),
+                                     : parsed.error().problem,
                               path);
             }
             path.push_back(below);
@@ -129,7 +129,7 @@ Exit Program::run(std::span<const std::string> arguments, Context context) {
     context.language = language_asked(arguments, context.language);
     const auto parsed = parse(root_, arguments, context.language);
     if (!parsed) {
-        return refuse(context.language, parsed.error(), {&root_});
+        return refuse(context.language, parsed.error().problem, parsed.error().path);
     }
     if (settings_.version) {
         fmt::print("vigia {}\n", VIGIA_VERSION);

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "daemon/api_faults.h"
 #include "daemon/components.h"
@@ -37,31 +38,6 @@ std::optional<std::uint64_t> number(const std::string& text) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
     return whole ? std::optional(value) : std::nullopt;
-}
-
-// A path as clients send it: text, or its exact bytes in `…_base64` when it is not UTF-8.
-std::optional<std::string> from_base64(const std::string& text) {
-    constexpr std::string_view kDigits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string bytes;
-    std::uint32_t bits = 0;
-    unsigned have = 0;
-    for (const char c : text) {
-        if (c == '=') {
-            break;
-        }
-        const auto digit = kDigits.find(c);
-        if (digit == std::string_view::npos) {
-            return std::nullopt;
-        }
-        bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            bytes += static_cast<char>((bits >> have) & 0xffU);
-        }
-    }
-    return bytes;
 }
 
 // ---- reading --------------------------------------------------------------------------------

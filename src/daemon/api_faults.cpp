@@ -42,14 +42,6 @@ FaultReport without_evidence(const Episode& episode, Language language) {
     return report;
 }
 
-// By number or by key.
-const health::Fault* fault_named(const std::string& name) {
-    int id = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
-    const bool number = parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size();
-    return number ? health::find_fault(id) : health::find_fault(name);
-}
-
 Response fix(Components& parts, const health::Fault& fault, const std::string& body) {
     const auto asked = json::parse(body.empty() ? "{}" : body, nullptr, false);
     if (!asked.is_object()) {
@@ -127,7 +119,7 @@ Response fault_by_id(Components& parts, const Request& request, const std::strin
     const auto slash = rest.find('/');
     const auto name = rest.substr(0, slash);
     const auto verb = slash == std::string::npos ? "" : rest.substr(slash + 1);
-    const auto* fault = fault_named(name);
+    const auto* fault = health::fault_named(name);
     if (fault == nullptr) {
         return error_response(404, "not-found", "there is no fault " + printable(name));
     }

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/api.h"
+#include "daemon/test_hooks.h"
+#include "host/memory.h"
 #include "host/mounts.h"
 
 namespace vigia::daemon {
@@ -35,6 +37,13 @@ std::string boot_id() {
     return id;
 }
 
+// The scan service is in the cgroup that we are in.
+std::optional<std::uint64_t> count_oom_kills() {
+    const auto root = host::Root::open("/");
+    const auto count = root ? host::oom_kills(*root) : Fact<std::uint64_t>{};
+    return count.is_known() ? std::optional(*count) : std::nullopt;
+}
+
 unsigned worker_count(const Policy& policy) {
     constexpr unsigned kMost = 16;
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
@@ -46,8 +55,9 @@ unsigned worker_count(const Policy& policy) {
 Components::Components(Options options, EventLoop& loop)
     : options_(std::move(options)),
       loop_(loop),
+      crashes_(boot_id()),
       paths_(Paths::under(options_.prefix)),
-      policies_(options_.policy.empty() ? paths_.policy : options_.policy),
+      policies_(options_.policy.empty() ? paths_.policy : options_.policy, paths_.last_policy),
       started_(clock_.wall()),
       state_since_(started_) {}
 
@@ -65,6 +75,10 @@ Components::~Components() {
     host_watch_.reset();
     if (definition_watch_) {
         definition_watch_->stop();
+    }
+    {
+        const std::scoped_lock lock(poke_mutex_);
+        poked_ = nullptr;
     }
     health_.reset();
     sources_.clear();
@@ -87,10 +101,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     auto self = std::unique_ptr<Components>(new Components(options, loop));
     const auto reloaded = self->policies_.reload();
     TRY(self->open_storage());
-    for (const auto& problem : reloaded.problems) {
-        self->reporter_->service(
-            ServiceAction::PolicyRefused, Severity::Major, "policy: " + problem.text());
-    }
+    self->tell_refused(reloaded);
     TRY(self->start_scanning());
     TRY(self->start_pipeline());
     TRY(self->start_outlets());
@@ -106,13 +117,15 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
 
 Result<> Components::open_storage() {
     const auto policy = policies_.current()->policy;
-    journal_ = TRY(journal::Journal::open({.file = paths_.journal,
-                                           .device_name = host_name(),
-                                           .boot_id = boot_id(),
-                                           .max_bytes = policy->journal.max_bytes,
-                                           .max_age = policy->journal.max_age}),
-                   "open the journal");
+    journal::Journal::Options options{.file = paths_.journal,
+                                      .device_name = host_name(),
+                                      .boot_id = boot_id(),
+                                      .max_bytes = policy->journal.max_bytes,
+                                      .max_age = policy->journal.max_age};
+    options.max_held = most_events_held(options.max_held);
+    journal_ = TRY(journal::Journal::open(std::move(options)), "open the journal");
     reporter_ = std::make_unique<Reporter>(*journal_, clock_);
+    crashes_.restore(journal_->value(kCrashes).value_or(""), clock_.wall(), BootClock::now());
     auto cache = scan::VerdictCache::open({.file = paths_.cache});
     if (!cache && cache.error().code != std::errc::device_or_resource_busy) {
         // A disk that refuses costs speed after the next restart, and is no reason not to start.
@@ -126,10 +139,17 @@ Result<> Components::open_storage() {
 Result<> Components::start_scanning() {
     hasher_ = TRY(scan::HashService::start(options_.programs / "vigia-hash", kHashers),
                   "start vigia-hash");
+    definitions_ = std::make_unique<DefinitionKeeper>(DefinitionKeeper::Parts{
+        .policies = policies_,
+        .reporter = *reporter_,
+        .folder = paths_.definitions,
+        .stand_in = paths_.stand_in,
+        .load = [this](scan::ScanService::DefinitionSet set) { scanner_->load(std::move(set)); }});
     scanner_ =
         TRY(scan::ScanService::start(
                 {.program = options_.programs / "vigia-scand",
-                 .workers = worker_count(*policies_.current()->policy)},
+                 .workers = worker_count(*policies_.current()->policy),
+                 .oom_kills = count_oom_kills},
                 {.on_loss = [this](const auto& loss) { on_scan_loss(loss); },
                  .on_ready = [this](const auto& engine) { on_engine_ready(engine); },
                  .on_load_failed = [this](const auto& failure) { on_load_failed(failure); }}),
@@ -153,9 +173,9 @@ Result<> Components::start_scanning() {
     responder_->set_quarantine(*quarantine_);
     definition_watch_ =
         TRY(DefinitionWatch::start({.folders = [this] { return definition_folders(); },
-                                    .load = [this] { load_definitions(); }}),
+                                    .load = [this] { definitions_->load(); }}),
             "watch the definitions");
-    load_definitions();
+    definitions_->load();
     return {};
 }
 
@@ -175,7 +195,8 @@ Result<> Components::start_pipeline() {
                                                 "meanwhile is being looked for");
                              pipeline_->on_overflow();
                          }},
-        .now = [this] { return clock_.wall(); }});
+        .now = [this] { return clock_.wall(); },
+        .changed = [this] { poke_health(); }});
     walker_ = std::make_unique<Walker>(Walker::Hooks{
         .watched_folders = [this] { return policies_.current()->policy->files.watch; },
         .is_watched =
@@ -301,22 +322,28 @@ Result<> Components::watch_policy_file() {
     return {};
 }
 
+void Components::tell_refused(const PolicyStore::Reloaded& reloaded) {
+    if (reloaded.valid) {
+        return;
+    }
+    std::string all;
+    for (const auto& problem : reloaded.problems) {
+        log::error("policy: " + problem.text());
+        all += (all.empty() ? "" : "\n") + problem.text();
+    }
+    reporter_->service(
+        ServiceAction::PolicyRefused,
+        Severity::Major,
+        fmt::format("policy refused: {} problems; {}", reloaded.problems.size(), reloaded.in_force),
+        {{"problems", all}, {"in_force", policies_.current()->source}});
+}
+
 PolicyStore::Reloaded Components::reload_policy() {
     const std::scoped_lock one_at_a_time(reload_mutex_);
     auto result = policies_.reload();
     if (!result.valid) {
-        std::string all;
-        for (const auto& problem : result.problems) {
-            log::error("policy: " + problem.text());
-            all += (all.empty() ? "" : "\n") + problem.text();
-        }
-        reporter_->service(ServiceAction::PolicyRefused,
-                           Severity::Major,
-                           fmt::format("policy refused: {} problems; the last good policy stays in "
-                                       "force",
-                                       result.problems.size()),
-                           {{"problems", all}});
-        health_->poke();
+        tell_refused(result);
+        poke_health();
         return result;
     }
     const auto policy = policies_.current()->policy;
@@ -336,8 +363,8 @@ PolicyStore::Reloaded Components::reload_policy() {
     }
     definition_watch_->refresh();
     // Also without a difference: the files in a definition folder may be new.
-    load_definitions();
-    health_->poke();
+    definitions_->load();
+    poke_health();
     return result;
 }
 
@@ -371,7 +398,7 @@ void Components::run_self_tests(const std::stop_token& stop) {
                     ok ? "self-test passed" : "self-test failed",
                     {{"place", utf8_lossy(report.place)}});
             }
-            health_->poke();
+            poke_health();
         }
         const auto every = policies_.current()->policy->scan.selftest_every;
         const auto wait = ok      ? every

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -18,6 +17,8 @@
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "control/control_server.h"
+#include "daemon/crash_log.h"
+#include "daemon/definition_keeper.h"
 #include "daemon/definition_watch.h"
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
@@ -31,7 +32,6 @@
 #include "daemon/selftest.h"
 #include "daemon/sink_pump.h"
 #include "daemon/walker.h"
-#include "definitions/builtin.h"
 #include "host/root.h"
 #include "journal/journal.h"
 #include "metrics/prometheus_text.h"
@@ -108,8 +108,8 @@ private:
     void refresh_outlets(const Policy& policy);
     Result<> watch_policy_file();
     Result<> watch_mounts();
+    void tell_refused(const PolicyStore::Reloaded& reloaded);
     void run_self_tests(const std::stop_token& stop);
-    void load_definitions();
     void recover_quarantine();
     void move_watermark();
     Result<> start_health();
@@ -124,10 +124,8 @@ private:
     [[nodiscard]] std::vector<ExpectedPath> own_paths() const;
     [[nodiscard]] std::vector<std::string> definition_folders() const;
     [[nodiscard]] std::string repair(health::Heal action, const Episode& episode);
-    [[nodiscard]] std::string set_definitions_aside();
-    void forget_loading();
-    void reload_engine();
-    void note_crash(const scan::ScanService::Loss& loss);
+    [[nodiscard]] std::string note_crash(const scan::ScanService::Loss& loss);
+    void poke_health();
     void on_scan_loss(const scan::ScanService::Loss& loss);
     void on_engine_ready(const scan::ScanService::Engine& engine);
     void on_load_failed(const scan::ScanService::LoadFailure& failure);
@@ -137,6 +135,9 @@ private:
     const Options options_;
     EventLoop& loop_;
     const Clock clock_;
+    std::mutex poke_mutex_;           // guards poked_
+    HealthMonitor* poked_ = nullptr;  // while it is there; parts begin before it and end after it
+    CrashLog crashes_;
     const Paths paths_;
     PolicyStore policies_;
     WallTime started_{};
@@ -145,6 +146,7 @@ private:
     Trace trace_;
     std::unique_ptr<scan::VerdictCache> cache_;
     std::unique_ptr<scan::HashService> hasher_;
+    std::unique_ptr<DefinitionKeeper> definitions_;
     std::unique_ptr<scan::ScanService> scanner_;
     std::unique_ptr<scan::Examiner> examiner_;
     std::unique_ptr<Responder> responder_;
@@ -154,27 +156,16 @@ private:
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
-    std::unique_ptr<SinkPump> sink_;        // events.jsonl
-    std::unique_ptr<SinkPump> journald_;    // while policy wants it; guarded by reload_mutex_
-    std::mutex gather_mutex_;               // one gathering at a time; before the next one
-    mutable std::mutex definitions_mutex_;  // guards the seven below
-    DefinitionsStatus definitions_;
-    std::vector<DefinitionsStatus::Source> loaded_sources_;  // of the set in use
-    std::string loading_generation_;
-    std::string load_error_;
-    std::optional<scan::ScanService::LoadFailure> load_failure_;  // of the newest load
-    std::string failed_generation_;
-    std::vector<std::string> definition_problems_;
-    std::mutex reload_mutex_;         // one reload at a time
-    mutable std::mutex state_mutex_;  // guards the two below
+    std::unique_ptr<SinkPump> sink_;      // events.jsonl
+    std::unique_ptr<SinkPump> journald_;  // while policy wants it; guarded by reload_mutex_
+    std::mutex reload_mutex_;             // one reload at a time
+    mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
     UniqueFd mount_watch_;
     UniqueFd policy_watch_;
     std::vector<EventLoop::SourcePtr> sources_;
     std::jthread self_tests_;
-    mutable std::mutex crashes_mutex_;  // guards crashes_
-    std::deque<Facts::Crash> crashes_;
     std::optional<host::Root> host_root_;  // the evaluating thread's, as the five below
     std::optional<host::Root> own_root_;
     HostFacts machine_;

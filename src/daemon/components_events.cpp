@@ -12,97 +12,23 @@
 
 namespace vigia::daemon {
 
-void Components::load_definitions() {
-    // Policy, repairs and the watch of the folders ask for it, each on a thread of its own.
-    const std::scoped_lock one_at_a_time(gather_mutex_);
-    auto gathered =
-        definitions::gather(paths_.definitions, policies_.current()->policy->definitions);
-    if (!gathered) {
-        on_load_failed({.cause = "definitions-rejected",
-                        .file = paths_.definitions.native(),
-                        .message = gathered.error().message()});
-        return;
-    }
-    for (const auto& problem : gathered->problems) {
-        log::warning("definitions: " + problem);
-    }
-    {
-        const std::scoped_lock lock(definitions_mutex_);
-        definition_problems_ = gathered->problems;
-        definitions_.sources = gathered->status.sources;
-        if (gathered->generation == loading_generation_) {
-            if (gathered->generation == definitions_.generation) {
-                loaded_sources_ = definitions_.sources;
-            }
-            return;  // loaded, or on the way
-        }
-        // Why the load before failed stays known until this one has succeeded.
-        loading_generation_ = gathered->generation;
-    }
-    scanner_->load({.generation = gathered->generation, .folders = std::move(gathered->folders)});
-}
-
 void Components::on_engine_ready(const scan::ScanService::Engine& engine) {
     const auto policy = policies_.current()->policy;
     // What the options of the engine change, they change for every verdict.
     cache_->set_generation(fmt::format(
         "{}/{}/{}", engine.generation, engine.version, policy->files.archives ? "a" : "-"));
-    {
-        const std::scoped_lock lock(definitions_mutex_);
-        definitions_.generation = engine.generation;
-        definitions_.signatures = engine.signatures;
-        loaded_sources_ = definitions_.sources;
-        definitions_.built.reset();
-        if (engine.built_unix) {
-            definitions_.built = WallTime{std::chrono::seconds{*engine.built_unix}};
-        }
-        load_error_.clear();
-        load_failure_.reset();
-    }
     responder_->forget_poison();
-    if (health_) {
-        health_->poke();
-    }
-    reporter_->service(
-        ServiceAction::DefinitionsLoaded,
-        Severity::Informational,
-        fmt::format("definitions {} loaded: {} signatures", engine.generation, engine.signatures),
-        {{"generation", engine.generation},
-         {"signatures", std::to_string(engine.signatures)},
-         {"engine", engine.version}});
+    definitions_->on_ready(engine);
+    poke_health();
 }
 
 void Components::on_load_failed(const scan::ScanService::LoadFailure& failure) {
-    const auto message = fmt::format("definitions not loaded ({}){}{}: {}",
-                                     failure.cause,
-                                     failure.file.empty() ? "" : " ",
-                                     printable(failure.file),
-                                     printable(failure.message));
-    bool known = false;
-    {
-        const std::scoped_lock lock(definitions_mutex_);
-        known = load_error_ == message;  // every retry fails alike; said once
-        load_error_ = message;
-        load_failure_ = failure;
-        if (!loading_generation_.empty()) {
-            failed_generation_ = std::exchange(loading_generation_, std::string{});
-        }
-    }
-    if (health_) {
-        health_->poke();
-    }
-    if (!known) {
-        reporter_->service(ServiceAction::DefinitionsRejected,
-                           Severity::Major,
-                           message,
-                           {{"cause", failure.cause},
-                            {"file", utf8_lossy(failure.file)},
-                            {"message", utf8_lossy(failure.message)}});
-    }
+    definitions_->on_failed(failure);
+    poke_health();
 }
 
 void Components::on_scan_loss(const scan::ScanService::Loss& loss) {
-    note_crash(loss);
+    auto record = note_crash(loss);
     std::vector<std::pair<std::string, std::string>> facts{{"pid", std::to_string(loss.pid)},
                                                            {"how", loss.how}};
     if (!loss.path.empty()) {
@@ -120,7 +46,9 @@ void Components::on_scan_loss(const scan::ScanService::Loss& loss) {
                                    loss.how,
                                    loss.path.empty() ? "" : " while scanning ",
                                    printable(loss.path)),
-                       std::move(facts));
+                       std::move(facts),
+                       {{kCrashes, std::move(record)}});
+    poke_health();
 }
 
 void Components::recover_quarantine() {

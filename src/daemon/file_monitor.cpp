@@ -98,6 +98,7 @@ void FileMonitor::apply_once() {
         applied_revision_ = revision;
     }
     changed_.notify_all();
+    options_.changed();
 }
 
 std::shared_ptr<sensors::FileSensor> FileMonitor::sensor() const {

@@ -25,6 +25,7 @@ public:
         std::vector<std::string> own_folders;
         sensors::FileSensor::Observer observer;
         std::function<WallTime()> now;
+        std::function<void()> changed;  // marks were set, or refused; must not block
     };
 
     explicit FileMonitor(Options options);

@@ -2,6 +2,7 @@
 #include "daemon/health_monitor.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <algorithm>
 
@@ -27,6 +28,10 @@ constexpr std::chrono::minutes kFixPatience{1};
 constexpr std::size_t kMostOpen = 1000;
 // Instead of an epoch: what the run before left open could not be read yet.
 constexpr const char* kUnread = "unread";
+// Durable, with the events: the epoch of the journal that what is raised was told in. Another one
+// was begun, and the daemon ended before it had told again.
+constexpr const char* kToldIn = "faults-told-in";
+constexpr std::size_t kHistory = 1000;  // episodes looked at for flapping
 
 FaultPhase phase_of(Transition::Kind kind) {
     switch (kind) {
@@ -152,8 +157,18 @@ void HealthMonitor::restore() {
         log::error("faults of the run before: " + open.error().message());
     }
     engine_.emplace(health::catalogue(), open.value_or(std::vector<Episode>{}));
-    if (open && state.began_new && !state.set_aside.empty()) {
-        epoch_.clear();  // what could be saved of the damaged one is told again
+    remember();
+    const auto told = parts_.reporter.journal().value(kToldIn);
+    told_ = told.value_or("");
+    const bool begun_now = state.began_new && !state.set_aside.empty();
+    if (open && (begun_now || (told && *told != state.epoch))) {
+        epoch_.clear();  // what could be saved of the one before is told again
+    }
+}
+
+void HealthMonitor::remember() {
+    if (const auto history = parts_.reporter.journal().episodes(false, kHistory)) {
+        engine_->remember(*history, parts_.reporter.now(), BootClock::now());
     }
 }
 
@@ -166,6 +181,7 @@ void HealthMonitor::poke() {
 }
 
 void HealthMonitor::evaluate_forever(const std::stop_token& stop) {
+    ::pthread_setname_np(::pthread_self(), "fault-engine");  // what it costs can be seen
     while (!stop.stop_requested()) {
         const auto again_at = evaluate();
         auto wait = view().open.empty() ? kTick : kTickWhileRaised;
@@ -206,6 +222,7 @@ std::optional<BootTime> HealthMonitor::evaluate() {
         if (epoch_ == kUnread) {
             if (auto kept = parts_.reporter.journal().episodes(true, kMostOpen)) {
                 again = take_up(engine_, *std::move(kept), facts.wall);
+                remember();
                 epoch_ = epoch;
             }
         } else if (epoch != epoch_ && !epoch.empty()) {
@@ -214,7 +231,7 @@ std::optional<BootTime> HealthMonitor::evaluate() {
         }
         outcome = engine_->evaluate(facts, settings());
         outcome.transitions.insert(outcome.transitions.begin(), again.begin(), again.end());
-        commit(outcome.transitions);
+        commit(outcome.transitions, epoch);
     }
     publish(facts);
     {
@@ -232,11 +249,16 @@ std::optional<BootTime> HealthMonitor::evaluate() {
 }
 
 // With engine_mutex_ held, so that the order in the journal is that of the engine.
-void HealthMonitor::commit(const std::vector<Transition>& transitions) {
-    if (transitions.empty()) {
+void HealthMonitor::commit(const std::vector<Transition>& transitions, const std::string& epoch) {
+    const bool begun = epoch_ != kUnread && !epoch.empty() && epoch != told_;
+    if (transitions.empty() && !begun) {
         return;
     }
     journal::Change change;
+    if (begun) {
+        told_ = epoch;
+        change.values[kToldIn] = epoch;
+    }
     for (const auto& transition : transitions) {
         auto event = event_of(transition);
         log::warning(event.message);
@@ -276,6 +298,11 @@ void HealthMonitor::repair_forever(const std::stop_token& stop) {
             }
             job = std::move(jobs_.front());
             jobs_.pop_front();
+        }
+        {
+            // What looks at the facts meanwhile sees the condition gone before we can report.
+            const std::scoped_lock lock(engine_mutex_);
+            engine_->heals(job.request.fault->id);
         }
         const auto result = parts_.repair(job.request.action, job.request.episode);
         tell_repair(job, result);

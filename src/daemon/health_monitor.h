@@ -72,7 +72,8 @@ private:
     void repair_forever(const std::stop_token& stop);
     std::optional<BootTime> evaluate();
     void restore();
-    void commit(const std::vector<health::Transition>& transitions);
+    void commit(const std::vector<health::Transition>& transitions, const std::string& epoch);
+    void remember();
     void tell_repair(const Job& job, const std::string& result);
     void publish(const Facts& facts);
     [[nodiscard]] health::Engine::Settings settings() const;
@@ -81,6 +82,7 @@ private:
     std::mutex engine_mutex_;  // guards engine_ and epoch_
     std::optional<health::Engine> engine_;
     std::string epoch_;
+    std::string told_;               // the epoch in which everything that is raised has been told
     bool self_test_passed_ = false;  // only the evaluating thread's
     BootTime started_;
 

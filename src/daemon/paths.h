@@ -12,6 +12,7 @@ namespace vigia::daemon {
 // of them under `prefix` when there is one.
 struct Paths {
     std::filesystem::path policy;       // etc/vigia/policy.toml
+    std::filesystem::path last_policy;  // var/lib/vigia/policy.last-good.toml
     std::filesystem::path state;        // var/lib/vigia
     std::filesystem::path definitions;  // … /definitions
     std::filesystem::path journal;      // … /journal.db
@@ -22,12 +23,14 @@ struct Paths {
     std::filesystem::path run;          // run/vigia
     std::filesystem::path status_socket;
     std::filesystem::path control_socket;
+    std::filesystem::path stand_in;  // … /definitions: while those of the state cannot be written
     std::filesystem::path pid_file;
 
     // `prefix` empty: the system's own. Made absolute.
     [[nodiscard]] static Paths under(const std::filesystem::path& prefix);
 
-    // Makes what is missing, with the modes of the contract.
+    // Makes what is missing, with the modes of the contract. A part of the
+    // state that cannot be made on a read-only disk is no error here.
     [[nodiscard]] Result<> create() const;
 
     // Folders whose changes are our own doing.

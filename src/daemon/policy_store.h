@@ -26,16 +26,18 @@ struct PolicyInForce {
 
 using PolicyPtr = std::shared_ptr<const PolicyInForce>;
 
-// Loads the policy file and keeps the last good one in force. Thread-safe.
+// Loads the policy file and keeps the last good one in force, over a restart as well: what was
+// accepted is copied to `last_good`. Thread-safe.
 class PolicyStore {
 public:
     // No file at `file`: the built-in default.
-    explicit PolicyStore(std::filesystem::path file);
+    PolicyStore(std::filesystem::path file, std::filesystem::path last_good);
 
     struct Reloaded {
         bool valid = false;
         std::vector<policy::Problem> problems;  // all of them, when not valid
         std::vector<std::string> differences;   // what changed, when valid
+        std::string in_force;                   // when not valid: one sentence for people
     };
 
     Reloaded reload();
@@ -48,9 +50,14 @@ public:
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
 private:
+    void accept(PolicyPtr next, Reloaded& result);
+    void stay(Reloaded& result);
+
     const std::filesystem::path file_;
+    const std::filesystem::path last_good_;
     mutable std::mutex mutex_;  // guards all below
     PolicyPtr current_;
+    bool accepted_ = false;  // current_ comes from a file, or from there being none
     std::vector<policy::Problem> problems_;
 };
 

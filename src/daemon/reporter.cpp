@@ -39,7 +39,8 @@ bool Reporter::commit(journal::Change change) {
 void Reporter::service(ServiceAction action,
                        Severity severity,
                        std::string message,
-                       std::vector<std::pair<std::string, std::string>> facts) {
+                       std::vector<std::pair<std::string, std::string>> facts,
+                       std::map<std::string, std::string> values) {
     switch (severity) {
         case Severity::Informational:
             log::info(message);
@@ -57,6 +58,7 @@ void Reporter::service(ServiceAction action,
                 .body = ServiceBody{.action = action, .facts = std::move(facts)}};
     journal::Change change;
     change.events.push_back(std::move(event));
+    change.values = std::move(values);
     commit(std::move(change));
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -26,11 +27,12 @@ public:
     // Durable when it returns true.
     bool commit(journal::Change change);
 
-    // A 6002 event, durable.
+    // A 6002 event, durable together with `values` of the journal.
     void service(ServiceAction action,
                  Severity severity,
                  std::string message,
-                 std::vector<std::pair<std::string, std::string>> facts = {});
+                 std::vector<std::pair<std::string, std::string>> facts = {},
+                 std::map<std::string, std::string> values = {});
 
     // Waits until the journal has more than `sequence`, or the timeout. Returns the newest.
     std::uint64_t wait_beyond(std::uint64_t sequence, std::chrono::milliseconds timeout);

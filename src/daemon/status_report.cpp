@@ -122,12 +122,9 @@ Status Components::status() const {
                    .content_hits = cache.content_hits,
                    .workers_lost = service.workers_lost,
                    .last_scan = counters.last_scan};
-    {
-        const std::scoped_lock lock(definitions_mutex_);
-        status.definitions = definitions_;
-        if (!load_error_.empty()) {
-            status.scan.detail = load_error_;
-        }
+    status.definitions = definitions_->status();
+    if (auto detail = definitions_->detail(); !detail.empty()) {
+        status.scan.detail = std::move(detail);
     }
     if (status.definitions.built) {
         const auto age = clock_.wall() - *status.definitions.built;

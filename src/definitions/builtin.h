@@ -2,12 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "model/policy.h"
+#include "model/sha256.h"
 #include "model/status.h"
 
 namespace vigia::definitions {
@@ -32,8 +34,10 @@ struct GatheredSet {
 // (.hdb .hsb .hdu .hsu .mdb .msb .ndb .ldb .ndu .ldu .fp .sfp .ign .ign2 .cdb .ftm .yar .yara .cvd
 // .cld .cud .pdb .wdb .gdb .crb .imp .info …), symbolic links not followed outside. Written into
 // state/generations/<generation> (0755, files 0644), `current` switched atomically, generations
-// beyond `keep` removed (never the current one).
+// beyond `keep` removed (never the current one). What the engine has refused before, by rejected/
+// or by `refused`, is left out.
 [[nodiscard]] Result<GatheredSet> gather(const std::filesystem::path& state,
-                                         const Policy::Definitions& policy);
+                                         const Policy::Definitions& policy,
+                                         std::set<Sha256> refused = {});
 
 }  // namespace vigia::definitions

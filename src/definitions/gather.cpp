@@ -132,11 +132,14 @@ Result<> fill(const Draft& draft,
 
 }  // namespace
 
-Result<GatheredSet> gather(const std::filesystem::path& state, const Policy::Definitions& policy) {
+Result<GatheredSet> gather(const std::filesystem::path& state,
+                           const Policy::Definitions& policy,
+                           std::set<Sha256> refused) {
     const auto generations = TRY(Generations::open(state), "gather definitions");
     auto draft = TRY(generations.begin(), "gather definitions");
     GatheredSet set;
-    TRY(fill(draft, policy, rejected_contents(state), set), "gather definitions");
+    refused.merge(rejected_contents(state));
+    TRY(fill(draft, policy, refused, set), "gather definitions");
     set.generation = TRY(generation_name(draft.folder()), "gather definitions");
     set.folder = TRY(generations.adopt(std::move(draft), set.generation, set.problems),
                      "gather definitions");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "health/all_faults.gen.h"  // one include and one entry of kAllFaults for each file
 
@@ -82,6 +83,14 @@ const Fault* find_fault(int id) {
 const Fault* find_fault(std::string_view key) {
     const auto found = std::ranges::find(kCatalogue, key, &Fault::key);
     return found == kCatalogue.end() ? nullptr : *found;
+}
+
+const Fault* fault_named(std::string_view name) {
+    int id = 0;
+    const auto* const end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data(), end, id);
+    const bool number = parsed.ec == std::errc{} && parsed.ptr == end;
+    return number ? find_fault(id) : find_fault(name);
 }
 
 const Cause* find_cause(const Fault& fault, std::string_view word) {

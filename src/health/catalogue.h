@@ -15,6 +15,8 @@ namespace vigia::health {
 // nullptr: there is none.
 [[nodiscard]] const Fault* find_fault(int id);
 [[nodiscard]] const Fault* find_fault(std::string_view key);
+// What people name it by: its number or its key.
+[[nodiscard]] const Fault* fault_named(std::string_view name);
 [[nodiscard]] const Cause* find_cause(const Fault& fault, std::string_view word);
 
 }  // namespace vigia::health

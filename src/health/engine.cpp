@@ -219,6 +219,32 @@ void Engine::ask_for_repair(State& state,
                              .attempt = state.episode->heal_attempts});
 }
 
+void Engine::remember(std::span<const Episode> history, WallTime wall, BootTime now) {
+    for (const auto& episode : history) {
+        const auto age = wall - episode.raised_at;
+        const auto state =
+            std::ranges::find(states_, episode.id, [](const State& s) { return s.fault->id; });
+        if (state == states_.end() || age < WallTime::duration::zero() || age > kFlapWindow ||
+            episode.flapping) {
+            continue;
+        }
+        state->raises.push_back(now - age);
+    }
+    for (auto& state : states_) {
+        std::ranges::sort(state.raises);
+        while (state.raises.size() > kMostEpisodes) {
+            state.raises.pop_front();
+        }
+    }
+}
+
+void Engine::heals(int id) {
+    const auto found = std::ranges::find(states_, id, [](const State& s) { return s.fault->id; });
+    if (found != states_.end() && found->episode) {
+        found->heal_runs = true;
+    }
+}
+
 void Engine::healed(int id, const std::string& result, BootTime /*now*/) {
     const auto found = std::ranges::find(states_, id, [](const State& s) { return s.fault->id; });
     if (found == states_.end()) {

@@ -55,6 +55,13 @@ public:
 
     [[nodiscard]] Outcome evaluate(const Facts& facts, const Settings& settings);
 
+    // What was raised within the last hour, before this run too: so that a fault that flaps still
+    // flaps after a restart. `history` in any order; ages are those of the wall clock.
+    void remember(std::span<const Episode> history, WallTime wall, BootTime now);
+
+    // A repair begins that evaluate() has not asked for: a fault that ends meanwhile ends by it.
+    void heals(int id);
+
     // What became of a repair that evaluate() asked for. An empty result is success.
     void healed(int id, const std::string& result, BootTime now);
 

@@ -43,6 +43,7 @@ struct Hierarchy {
     std::string folder;  // of the mount, without the first slash
     std::string place;   // below it: "a/b" or ""
     const char* file = nullptr;
+    const char* events = nullptr;  // where kills for memory are counted
 };
 
 // The cgroup as seen below a mount that shows only a part of the hierarchy.
@@ -69,7 +70,8 @@ void add_mounted(const std::vector<Mount>& mounts,
             const auto& cgroup = v2 ? *places.v2 : *places.v1_memory;
             found.push_back({.folder = mount.point.substr(1),
                              .place = place_below(cgroup, mount.root),
-                             .file = v2 ? "memory.max" : "memory.limit_in_bytes"});
+                             .file = v2 ? "memory.max" : "memory.limit_in_bytes",
+                             .events = v2 ? "memory.events" : "memory.oom_control"});
         }
     }
 }
@@ -93,9 +95,14 @@ std::vector<Hierarchy> hierarchies(const Root& root) {
     const auto place = [](const std::optional<std::string>& cgroup) {
         return place_below(cgroup.value_or("/"), "/");
     };
-    return {{"sys/fs/cgroup", place(places.v2), "memory.max"},
-            {"sys/fs/cgroup/unified", place(places.v2), "memory.max"},
-            {"sys/fs/cgroup/memory", place(places.v1_memory), "memory.limit_in_bytes"}};
+    return {
+        {"sys/fs/cgroup", place(places.v2), "memory.max", "memory.events"},
+        {"sys/fs/cgroup/unified", place(places.v2), "memory.max", "memory.events"},
+        {"sys/fs/cgroup/memory",
+         place(places.v1_memory),
+         "memory.limit_in_bytes",
+         "memory.oom_control"},
+    };
 }
 
 // The tightest limit from our cgroup up to the top of the mount. An error other than "not there" is
@@ -171,6 +178,36 @@ Parsed<std::optional<std::uint64_t>> parse_cgroup_limit(std::string_view text) {
     constexpr std::uint64_t kNone =
         static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - 65'536;
     return bytes >= kNone ? std::optional<std::uint64_t>{} : std::optional(bytes);
+}
+
+Parsed<std::uint64_t> parse_oom_kills(std::string_view text) {
+    while (!text.empty()) {
+        auto line = take_line(text);
+        std::uint64_t count = 0;
+        if (take_word(line) == "oom_kill" && parse_number(take_word(line), count)) {
+            return count;
+        }
+    }
+    return std::unexpected("it does not count oom_kill");
+}
+
+Fact<std::uint64_t> oom_kills(const Root& root) {
+    using Count = Fact<std::uint64_t>;
+    auto why = Count::unknown("no memory cgroup counts them", "/sys/fs/cgroup");
+    for (const auto& where : hierarchies(root)) {
+        const auto file = where.folder + (where.place.empty() ? "" : "/") + where.place + "/" +
+                          std::string(where.events);
+        const auto text = root.read(file, kMaxFile);
+        if (!text) {
+            continue;  // the controller is in the other hierarchy
+        }
+        const auto count = parse_oom_kills(*text);
+        if (count) {
+            return Count::known(*count, "/" + file);
+        }
+        why = Count::unknown(std::string(count.error()), "/" + file);
+    }
+    return why;
 }
 
 Parsed<CgroupPlaces> parse_cgroups(std::string_view text) {

@@ -39,4 +39,9 @@ struct CgroupPlaces {
 // there, the top folders below sys/fs/cgroup.
 [[nodiscard]] MemoryFacts memory(const Root& root);
 
+// How many processes of our cgroup (or below it) the kernel has killed for memory so far: the
+// number after `oom_kill` in memory.events (v2) or memory.oom_control (v1, Linux 4.13).
+[[nodiscard]] Parsed<std::uint64_t> parse_oom_kills(std::string_view text);
+[[nodiscard]] Fact<std::uint64_t> oom_kills(const Root& root);
+
 }  // namespace vigia::host

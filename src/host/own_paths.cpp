@@ -107,12 +107,17 @@ std::vector<ExpectedPath> installed_paths() {
     for (const char* program : {"usr/sbin/vigiad",
                                 "usr/bin/vigia",
                                 "usr/lib/vigia/vigia-scand",
-                                "usr/lib/vigia/vigia-hash"}) {
+                                "usr/lib/vigia/vigia-hash",
+                                "usr/lib/vigia/vigia-heal"}) {
         table.push_back({.path = program, .kind = PathKind::File});
     }
     table.push_back(
         {.path = "etc/vigia/policy.toml", .kind = PathKind::File, .mode = 0644, .required = false});
     table.push_back({.path = "var/lib/vigia/journal.db",
+                     .kind = PathKind::File,
+                     .mode = 0600,
+                     .required = false});
+    table.push_back({.path = "var/lib/vigia/policy.last-good.toml",
                      .kind = PathKind::File,
                      .mode = 0600,
                      .required = false});

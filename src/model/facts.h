@@ -95,8 +95,9 @@ struct Facts {
         std::string fallback = {};  // generation that serves instead of the one that failed
         std::vector<std::string> empty_sources = {};  // configured, and without any definition file
         bool built_in_only = false;                   // nothing but EICAR and the canary is loaded
-        std::uint64_t memory_needed = 0;              // bytes for this set; 0: not measured
-        std::uint64_t memory_available = 0;           // bytes, cgroup limit included; 0: not known
+        std::uint64_t memory_needed = 0;   // bytes, of the last load that succeeded; 0: none did
+        std::uint64_t memory_reached = 0;  // bytes, where the last one that failed was; 0: unknown
+        std::uint64_t memory_available = 0;  // bytes, cgroup limit included; 0: not known
         bool sandbox_known = false;
         bool seccomp = false;
         bool landlock = false;
@@ -137,6 +138,11 @@ struct Facts {
         bool vault_ok = true;
         std::string vault_error = {};
         int vault_error_number = 0;
+        bool definitions_ok = true;  // false: they are kept in the stand-in
+        std::string definitions_error = {};
+        int definitions_error_number = 0;
+        std::string definitions_path = {};
+        std::string definitions_stand_in = {};
         bool events_file_ok = true;
         std::string events_file = {};
         std::string events_file_error = {};

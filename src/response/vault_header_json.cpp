@@ -6,30 +6,13 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/text.h"
 
 namespace vigia::response {
 namespace {
 
 using Json = nlohmann::json;
-
-std::optional<std::string> from_base64(const std::string& text) {
-    if (text.size() % 4 != 0) {
-        return std::nullopt;
-    }
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-    if (size < 0) {
-        return std::nullopt;
-    }
-    // EVP_DecodeBlock counts the padding as bytes.
-    const auto padding = std::min<std::size_t>(
-        2, text.size() - std::min(text.find_last_not_of('=') + 1, text.size()));
-    bytes.resize(static_cast<std::size_t>(size) - std::min(padding, bytes.size()));
-    return bytes;
-}
 
 // The members of one JSON object; anything missing or wrong makes `ok` false, once and for all.
 class Reader {

@@ -34,6 +34,9 @@ public:
         std::uint64_t worker_memory = std::uint64_t{1} << 30U;      // beyond the engine, bytes
         std::uint64_t temporary_space = std::uint64_t{512} << 20U;  // private tmpfs, bytes
         unsigned recycle_after = 2000;  // files per worker (hard-parts 5)
+        // How many of our processes the kernel has killed for memory so far; nothing: nobody
+        // counts. Called by the supervisor's thread.
+        std::function<std::optional<std::uint64_t>()> oom_kills = {};
     };
 
     // One folder of definition files, opened by the daemon; the service reads nothing else.
@@ -47,6 +50,7 @@ public:
         std::uint64_t signatures = 0;
         std::optional<std::int64_t> built_unix;  // newest CVD in it; seconds
         std::string version;                     // libclamav's
+        std::uint64_t memory = 0;  // bytes, the most that loading it took; 0: not measured
     };
 
     // An abnormal end of a worker or of the zygote; told by the supervisor thread, must not block.
@@ -61,9 +65,10 @@ public:
 
     struct LoadFailure {
         std::string cause;  // definitions-rejected, no-definitions, out-of-memory, sandbox-failed,
-                            // exec-failed, start-timeout (faults.md, 7)
+                            // exec-failed, start-timeout, killed, killed-or-out-of-memory
         std::string file;
-        std::string message;  // libclamav's own words where it has any
+        std::string message;       // libclamav's own words where it has any
+        std::uint64_t memory = 0;  // bytes, the most that it had when it failed; 0: not measured
     };
 
     struct Observer {

@@ -11,21 +11,13 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "wire/exact_bytes.h"
 #include "wire/fault_report_json.h"
 
 namespace vigia::wire {
 namespace {
 
 using Json = nlohmann::ordered_json;  // in the order of the contract
-
-void put_bytes(Json& object, const std::string& key, std::string_view bytes) {
-    std::string text = utf8_lossy(bytes);
-    const bool exact = text == bytes;
-    object[key] = std::move(text);
-    if (!exact) {
-        object[key + "_base64"] = base64(bytes);
-    }
-}
 
 // A list and, if one of them is no UTF-8, the exact bytes of all in the same order.
 void put_names(Json& object, const std::string& key, const std::vector<std::string>& names) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <set>
 
 #include "base/files.h"
@@ -22,6 +23,27 @@ constexpr int kFault = 7;
 constexpr unsigned kManySignatures = 400'000;
 constexpr const char* kTooLittle = "50331648";  // 48 MiB: enough for all but that set
 constexpr const char* kGood = "aa15bcf478d165efd2065190eb473bcb:544:Test.Good\n";
+
+std::string many_signatures() {
+    std::string many;
+    for (unsigned i = 0; i < kManySignatures; ++i) {
+        many += fmt::format("{:08x}{:08x}{:08x}{:08x}:{}:Test.Many.{}\n",
+                            i * 2'654'435'761U,
+                            i,
+                            ~i,
+                            i ^ 0x5a5a5a5aU,
+                            1000 + i % 50'000,
+                            i);
+    }
+    return many;
+}
+
+// In either hierarchy, wherever in it we stand: the file exists in all cgroups or in none.
+bool kernel_counts_kills() {
+    return read_text("/sys/fs/cgroup/memory/memory.oom_control").find("oom_kill ") !=
+               std::string::npos ||
+           read_text("/sys/fs/cgroup/cgroup.controllers").find("memory") != std::string::npos;
+}
 
 // A memory cgroup of the first version (v1) that the daemon is started in.
 class MemoryLimit {
@@ -48,6 +70,8 @@ public:
     void set(const std::string& bytes) const {
         write_file(folder_ / "memory.limit_in_bytes", bytes);
     }
+
+    [[nodiscard]] std::string limit() const { return read_text(folder_ / "memory.limit_in_bytes"); }
 
     [[nodiscard]] std::vector<std::string> entrance() const {
         return {"/bin/sh",
@@ -224,17 +248,7 @@ TEST_F(DefinitionFaults, TooLittleMemoryIsToldFromBadFilesAndMoreOfItIsUsedAtOnc
     if (!memory.exists()) {
         GTEST_SKIP() << "no memory controller at /sys/fs/cgroup/memory";
     }
-    std::string many;
-    for (unsigned i = 0; i < kManySignatures; ++i) {
-        many += fmt::format("{:08x}{:08x}{:08x}{:08x}:{}:Test.Many.{}\n",
-                            i * 2'654'435'761U,
-                            i,
-                            ~i,
-                            i ^ 0x5a5a5a5aU,
-                            1000 + i % 50'000,
-                            i);
-    }
-    publish("many.hdb", many);
+    publish("many.hdb", many_signatures());
     memory.set(kTooLittle);
     auto limited = with(true);
     limited.through = memory.entrance();
@@ -255,6 +269,68 @@ TEST_F(DefinitionFaults, TooLittleMemoryIsToldFromBadFilesAndMoreOfItIsUsedAtOnc
               kManySignatures);
     expect_scanning(instance, "after");
     expect_one_episode(instance, kFault);
+}
+
+// Nothing but more memory brings it back soon: repairs are off, and the service's own next try is
+// far away by then.
+TEST_F(DefinitionFaults, WhatASetNeedsIsMeasuredAndALimitThatIsRaisedIsUsed) {
+    const MemoryLimit memory;
+    if (!memory.exists()) {
+        GTEST_SKIP() << "no memory controller at /sys/fs/cgroup/memory";
+    }
+    publish("many.hdb", many_signatures());
+    auto limited = with(false);
+    limited.through = memory.entrance();
+    Instance instance(limited);
+    ASSERT_TRUE(instance.start());
+    ASSERT_EQ(services(instance).size(), 1U);
+    ::kill(*services(instance).begin(), SIGKILL);
+    // The kernel accepts the limit only once what is in use fits.
+    ASSERT_TRUE(eventually([&] {
+        memory.set(kTooLittle);
+        return memory.limit().starts_with(kTooLittle);
+    }));
+    for (const pid_t service : services(instance)) {
+        ::kill(service, SIGKILL);  // one that was begun before
+    }
+    ASSERT_TRUE(eventually([&] { return cause_of(instance, kFault) == "out-of-memory"; }))
+        << fault_of(instance, kFault).dump(1) << memory.control();
+    const auto needed = evidence(instance).at("needed_bytes").get<std::uint64_t>();
+    const auto reached = evidence(instance).at("reached_bytes").get<std::uint64_t>();
+    EXPECT_GT(needed, std::stoull(kTooLittle)) << evidence(instance).dump(1);
+    EXPECT_LT(reached, needed);
+    EXPECT_EQ(evidence(instance).at("available_bytes"), std::stoll(kTooLittle));
+    EXPECT_NE(instance.cli({"faults", "show", "7"}).out.find(std::to_string(needed)),
+              std::string::npos);
+
+    memory.set("-1");
+    EXPECT_TRUE(eventually([&] { return is_clear(instance, kFault); }))
+        << fault_of(instance, kFault).dump(1);
+    EXPECT_NE(read_text(instance.path("daemon.err")).find("definitions are loaded again"),
+              std::string::npos);
+    expect_scanning(instance, "after");
+}
+
+TEST_F(DefinitionFaults, AKillBySomebodyWhileItLoadsIsNotTakenForALackOfMemory) {
+    publish("good.hdb", kGood);
+    Instance instance(with(false));
+    ASSERT_TRUE(instance.start());
+    // Every service that begins is ended while it loads, until that has been said.
+    std::set<pid_t> killed;
+    ASSERT_TRUE(eventually([&] {
+        for (const pid_t service : services(instance)) {
+            ::kill(service, SIGKILL);
+            killed.insert(service);
+        }
+        return fault_of(instance, kFault).is_object();
+    }));
+    const auto fault = fault_of(instance, kFault);
+    EXPECT_EQ(fault.at("cause"), kernel_counts_kills() ? "killed" : "killed-or-out-of-memory")
+        << fault.dump(1);
+    EXPECT_GE(killed.size(), 2U) << "the one that served, and one that loaded";
+    EXPECT_TRUE(eventually([&] { return is_clear(instance, kFault); }))
+        << fault_of(instance, kFault).dump(1);
+    expect_scanning(instance, "after");
 }
 
 TEST_F(DefinitionFaults, AFolderThatComesLaterIsSeen) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <thread>
 
 #include "base/clock.h"
@@ -139,6 +140,41 @@ TEST_F(FaultEngine, AConditionThatComesAndGoesIsOneFaultThatFlaps) {
     for (const auto& [uid, one] : told) {
         EXPECT_EQ(one.raised, 1);
         EXPECT_EQ(one.cleared, 1);
+    }
+}
+
+TEST_F(FaultEngine, AFaultThatFlapsStillDoesAfterARestart) {
+    Instance instance(
+        with("{ id = 5, raise_after = \"0ms\", clear_after = \"0ms\", quiet_after = \"3s\" }"));
+    ASSERT_TRUE(instance.start());
+    // As often as it may without flapping.
+    for (int episode = 0; episode < 5; ++episode) {
+        set_mode(instance, 0777);
+        ASSERT_TRUE(is_raised(instance, kUser));
+        EXPECT_EQ(raised_fault(instance, kUser).at("flapping"), false) << episode;
+        set_mode(instance, 0755);
+        ASSERT_TRUE(is_cleared(instance, kUser));
+    }
+    instance.kill(SIGKILL);
+    ASSERT_TRUE(instance.wait(10s).has_value());
+    ASSERT_TRUE(instance.start());
+    set_mode(instance, 0777);
+    ASSERT_TRUE(is_raised(instance, kUser));
+    EXPECT_EQ(raised_fault(instance, kUser).at("flapping"), true);
+    set_mode(instance, 0755);
+    ASSERT_TRUE(is_cleared(instance, kUser)) << "once it is quiet";
+}
+
+TEST_F(FaultEngine, ARepairByHandIsWhatEndsAFaultThatClearsAtOnce) {
+    Instance instance(with("{ id = 5, clear_after = \"0ms\" }"));
+    ASSERT_TRUE(instance.start());
+    for (int time = 0; time < 3; ++time) {
+        set_mode(instance, 0777);
+        ASSERT_TRUE(is_raised(instance, kUser));
+        const auto done = instance.cli({"faults", "fix", "5"});
+        EXPECT_EQ(done.exit, 0) << done.out << done.err;
+        ASSERT_TRUE(is_cleared(instance, kUser));
+        EXPECT_EQ(last_word(instance, kUser), "healed") << time;
     }
 }
 

@@ -130,5 +130,31 @@ TEST_F(ScanWorkerFaults, ContentThatEndsEveryWorkerIsNamedAsPoison) {
     expect_one_episode(instance, kFault);
 }
 
+TEST_F(ScanWorkerFaults, WhatWasCountedIsNotForgottenByARestart) {
+    auto asked = options(
+        "[processes]\nmonitor = false\n[network]\ndevice_flow_correlation = false\n"
+        "[faults]\noverrides = [{ id = 6, window = \"45s\", threshold = 3, "
+        "raise_after = \"0ms\", clear_after = \"0ms\" }]\n");
+    Instance instance(asked);
+    ASSERT_TRUE(instance.start());
+    write_file(watched_ / "poison", content("CRASH"));
+    write_file(watched_ / "other", content("CRASH", " other"));
+    ASSERT_TRUE(eventually([&] { return crashes(instance).size() == 4; }));
+    const auto before = fault_of(instance, kFault);
+    const auto crashes_before = crashes(instance);
+    fs::remove(watched_ / "poison");
+    fs::remove(watched_ / "other");
+    instance.kill(SIGKILL);
+    ASSERT_TRUE(instance.wait(std::chrono::seconds{10}).has_value());
+    ASSERT_TRUE(instance.start());
+    const auto after = fault_of(instance, kFault);
+    ASSERT_TRUE(after.is_object()) << instance.json({"faults", "history"}).dump(1);
+    EXPECT_EQ(after.at("episode"), before.at("episode"));
+    EXPECT_EQ(crashes(instance), crashes_before);
+    // And it ends by the time of the last one, not by that of the restart.
+    EXPECT_TRUE(eventually([&] { return is_clear(instance, kFault); }, std::chrono::seconds{60}));
+    expect_one_episode(instance, kFault);
+}
+
 }  // namespace
 }  // namespace vigia::test

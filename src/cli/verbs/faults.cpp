@@ -2,13 +2,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <charconv>
 #include <memory>
 
 #include "base/text.h"
+#include "cli/severity.h"
 #include "cli/verbs.h"
 #include "health/catalogue.h"
 #include "health/repairs.h"
+#include "wire/fault_json.h"
 
 namespace vigia::cli {
 namespace {
@@ -21,18 +22,6 @@ constexpr long kNotFound = 404;
 
 std::string in_language(const Context& context, const std::string& path) {
     return path + (context.language == Language::Spanish ? "?lang=es" : "?lang=en");
-}
-
-Tone tone_of(const std::string& severity) {
-    return severity == "minor" ? Tone::Warning : Tone::Bad;
-}
-
-std::string severity_text(const Context& context, const std::string& severity) {
-    if (severity == "critical") {
-        return std::string(context.say({"critical", "crítico"}));
-    }
-    return std::string(severity == "major" ? context.say({"major", "grave"})
-                                           : context.say({"minor", "leve"}));
 }
 
 void print_wrapped(std::string_view indent, std::string_view text) {
@@ -69,11 +58,11 @@ void print_fault(const Context& context, const json& fault) {
     const auto severity = fault.value("severity", "");
     fmt::print("{}\n",
                paint(context,
-                     tone_of(severity),
+                     tone_of_severity(severity),
                      fmt::format("{} {} · {} · {}",
                                  context.say({"Fault", "Fallo"}),
                                  fault.value("id", 0),
-                                 severity_text(context, severity),
+                                 severity_text(severity, context.language),
                                  printable_member(fault, "title"))));
     print_wrapped("  ", printable_member(fault, "description"));
     if (const auto lost = printable_member(fault, "lost_capability"); !lost.empty()) {
@@ -147,15 +136,8 @@ Exit no_such_fault(const Context& context, const std::string& name) {
     return Exit::Usage;
 }
 
-const health::Fault* fault_named(const std::string& name) {
-    int id = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
-    const bool number = parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size();
-    return number ? health::find_fault(id) : health::find_fault(name);
-}
-
 Exit show(const Context& context, const std::string& name) {
-    const auto* fault = fault_named(name);
+    const auto* fault = health::fault_named(name);
     if (fault == nullptr) {
         return no_such_fault(context, name);
     }
@@ -194,9 +176,7 @@ ordered_json catalogue_json(const health::Fault& fault, const Context& context) 
     ordered_json entry;
     entry["id"] = int{fault.id};
     entry["key"] = fault.key;
-    entry["severity"] = fault.severity == Severity::Critical ? "critical"
-                        : fault.severity == Severity::Major  ? "major"
-                                                             : "minor";
+    entry["severity"] = wire::severity_word(fault.severity);
     entry["title"] = fault.title.in(context.language);
     entry["summary"] = fault.summary.in(context.language);
     entry["gate"] = fault.gate.empty() ? ordered_json(nullptr) : ordered_json(fault.gate);
@@ -220,7 +200,7 @@ ordered_json catalogue_json(const health::Fault& fault, const Context& context) 
 }
 
 Exit explain(const Context& context, const std::string& name) {
-    const auto* fault = fault_named(name);
+    const auto* fault = health::fault_named(name);
     if (fault == nullptr) {
         return no_such_fault(context, name);
     }
@@ -232,7 +212,7 @@ Exit explain(const Context& context, const std::string& name) {
     fmt::print("{} {} · {} · {}\n",
                context.say({"Fault", "Fallo"}),
                fault->id,
-               severity_text(context, entry["severity"]),
+               severity_text(wire::severity_word(fault->severity), context.language),
                fault->title.in(context.language));
     print_wrapped("  ", fault->summary.in(context.language));
     if (!fault->gate.empty()) {
@@ -296,7 +276,7 @@ Exit history(const Context& context, std::uint32_t limit) {
         fmt::print("{}  {:>4}  {:<9} {:<24} {}\n",
                    local_time(episode.value("raised_at", "")),
                    episode.value("id", 0),
-                   severity_text(context, episode.value("severity", "")),
+                   severity_text(episode.value("severity", ""), context.language),
                    printable_member(episode, "cause"),
                    ended);
     }
@@ -307,7 +287,7 @@ Exit history(const Context& context, std::uint32_t limit) {
 }
 
 Exit fix(const Context& context, const std::string& name, bool dry_run) {
-    const auto* fault = fault_named(name);
+    const auto* fault = health::fault_named(name);
     if (fault == nullptr) {
         return no_such_fault(context, name);
     }

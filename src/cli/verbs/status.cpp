@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "cli/severity.h"
 #include "cli/verbs.h"
 
 namespace vigia::cli {
@@ -138,11 +139,11 @@ void print_faults(const Context& context, const json& status) {
     for (const auto& fault : status.at("faults")) {
         fmt::print("{}\n",
                    paint(context,
-                         Tone::Bad,
+                         tone_of_severity(fault.value("severity", "")),
                          fmt::format("  {} {} [{}] {}",
                                      context.say({"FAULT", "FALLO"}),
                                      fault.value("id", 0),
-                                     printable_member(fault, "severity"),
+                                     severity_text(fault.value("severity", ""), context.language),
                                      printable_member(fault, "title"))));
     }
 }

@@ -26,11 +26,10 @@ inline constexpr std::array kCauses{
                               "{first}",
                         .es = "El archivo de política tiene {count} error(es) y fue rechazado. El "
                               "primero: {first}"},
-        .lost = {.en =
-                     "Changes in the file are not in force. The last good policy ({in_force}) is, "
-                     "with everything it asks for.",
-                 .es = "Los cambios del archivo no están en vigor. Sí lo está la última política "
-                       "correcta ({in_force}), con todo lo que pide."},
+        .lost = {.en = "What the file says is not in force. In force, with everything it asks for, "
+                       "is: {in_force}.",
+                 .es = "Lo que dice el archivo no está en vigor. Está en vigor, con todo lo que "
+                       "pide: {in_force}."},
         .remedy = kRemedy},
 };
 

@@ -7,8 +7,9 @@
 
 namespace vigia::health::faults {
 
-// Evidence: message, file, definitions, fallback, workers_ready; out-of-memory: needed_bytes (where
-// measured), available_bytes; no-definitions: sources[].
+// Evidence: message, file, definitions, fallback, workers_ready; out-of-memory and killed:
+// needed_bytes (of the last load that succeeded), reached_bytes (the one that failed),
+// available_bytes; no-definitions: sources[].
 namespace scan_service_failed_to_start_parts {
 
 inline constexpr std::array kRejected{
@@ -44,6 +45,20 @@ inline constexpr std::array kMemory{
                         "definitions. Loading is tried again as memory becomes free.",
                   .es = "Dé más memoria a la máquina o al servicio, o use menos definiciones. Se "
                         "vuelve a cargar cuando hay memoria libre."}},
+};
+
+inline constexpr std::array kKilled{
+    Step{.text = {.en = "Find out who sends signals to the service; loading is tried again by "
+                        "itself.",
+                  .es = "Averigüe quién envía señales al servicio; la carga se repite sola."},
+         .command = "ausearch -m OBJ_PID --start recent"},
+};
+
+inline constexpr std::array kMemoryOrKilled{
+    Step{.text = {.en = "See whether the kernel killed it for memory.",
+                  .es = "Vea si lo terminó el núcleo por falta de memoria."},
+         .command = "dmesg | grep -i 'killed process'"},
+    kMemory[1],
 };
 
 inline constexpr std::array kSandbox{
@@ -109,6 +124,24 @@ inline constexpr std::array kCauses{
         .lost = kLost,
         .remedy = kMemory,
         .heal = kRetry},
+    Cause{.word = "killed",
+          .description = {.en = "Somebody killed the scan service while it loaded the definitions; "
+                                "it was not for memory: {message}",
+                          .es = "Alguien terminó el servicio de análisis mientras cargaba las "
+                                "definiciones; no fue por memoria: {message}"},
+          .lost = kLost,
+          .remedy = kKilled,
+          .heal = kRetry},
+    Cause{.word = "killed-or-out-of-memory",
+          .description = {.en = "The scan service was killed while it loaded the definitions. "
+                                "Whether for memory or by somebody is not known, because this "
+                                "kernel does not count it: {message}",
+                          .es = "El servicio de análisis fue terminado mientras cargaba las "
+                                "definiciones. No se sabe si por memoria o por alguien, porque "
+                                "este núcleo no lo cuenta: {message}"},
+          .lost = kLost,
+          .remedy = kMemoryOrKilled,
+          .heal = kRetry},
     Cause{.word = "sandbox-failed",
           .description = {.en = "The sandbox of the scan service could not be built: {message}",
                           .es = "No se pudo construir el aislamiento del servicio de análisis: "
@@ -154,9 +187,12 @@ inline Finding probe(const Facts& facts, const Timing& /*timing*/) {
                                {"workers_ready", std::uint64_t{scan.workers_ready}}};
     if (scan.state == "failed") {
         const auto cause = cause_of(scan.load_cause);
-        if (cause == "out-of-memory") {
+        if (cause == "out-of-memory" || cause == "killed-or-out-of-memory") {
             if (scan.memory_needed > 0) {
                 evidence.emplace_back("needed_bytes", scan.memory_needed);
+            }
+            if (scan.memory_reached > 0) {
+                evidence.emplace_back("reached_bytes", scan.memory_reached);
             }
             evidence.emplace_back("available_bytes", scan.memory_available);
         }

@@ -45,7 +45,11 @@ inline constexpr std::array kCauses{
                           .es = "El núcleo no avisó de un archivo canario escrito en {place}: "
                                 "{detail}"},
           .lost = kLost,
-          .remedy = kRemedy},
+          .remedy = kRemedy,
+          // A mark that somebody took away is set again.
+          .heal = {.action = Heal::RetryFileMonitor,
+                   .attempts = 5,
+                   .backoff = std::chrono::milliseconds{5000}}},
     Cause{
         .word = "not-queued",
         .description = {.en = "The event of the canary in {place} did not come through the queue: "

@@ -27,22 +27,28 @@ constexpr seconds kCloseTime{1};          // from closing its socket to its end
 constexpr milliseconds kStormPause{500};  // after the first storm of dying workers
 constexpr int kMessagesAtOnce = 64;
 
-// What the end of a zygote that has said nothing tells about the load.
-std::string_view cause_of(int wait_status) {
+}  // namespace
+
+// What the end of a process that has said nothing tells about the load. SIGKILL is what the kernel
+// sends for memory, and what anybody may send.
+std::string_view Crew::cause_of(int wait_status) const {
     if (!WIFSIGNALED(wait_status)) {
         return "exec-failed";
     }
     switch (WTERMSIG(wait_status)) {
-        case SIGKILL:  // not by us: the kernel's out-of-memory killer
-            return "out-of-memory";
+        case SIGKILL: {
+            const auto now = count_oom_kills_ ? count_oom_kills_() : std::nullopt;
+            if (!now || !oom_kills_) {
+                return "killed-or-out-of-memory";
+            }
+            return *now > *oom_kills_ ? "out-of-memory" : "killed";
+        }
         case SIGSYS:
             return "sandbox-failed";
         default:
             return "definitions-rejected";
     }
 }
-
-}  // namespace
 
 std::expected<std::unique_ptr<Crew>, ScanService::LoadFailure> Crew::start(
     const ScanService::Options& options,
@@ -58,13 +64,22 @@ std::expected<std::unique_ptr<Crew>, ScanService::LoadFailure> Crew::start(
         return std::unexpected(ScanService::LoadFailure{
             .cause = "exec-failed", .file = {}, .message = zygote.error().message()});
     }
-    return std::make_unique<Crew>(
-        *std::move(zygote), set.generation, BootClock::now() + options.load_timeout, pool);
+    return std::make_unique<Crew>(*std::move(zygote),
+                                  set.generation,
+                                  BootClock::now() + options.load_timeout,
+                                  pool,
+                                  options.oom_kills);
 }
 
-Crew::Crew(Zygote zygote, std::string generation, BootTime load_deadline, WorkerPool& pool)
+Crew::Crew(Zygote zygote,
+           std::string generation,
+           BootTime load_deadline,
+           WorkerPool& pool,
+           CountOomKills count_oom_kills)
     : zygote_(std::move(zygote)),
       pool_(pool),
+      count_oom_kills_(std::move(count_oom_kills)),
+      oom_kills_(count_oom_kills_ ? count_oom_kills_() : std::nullopt),
       phase_deadline_(load_deadline),
       storm_backoff_(kStormPause) {
     engine_.generation = std::move(generation);
@@ -74,9 +89,12 @@ Crew::~Crew() = default;
 
 void Crew::fall(std::string cause, std::string message, bool hostile) {
     if (!downfall_) {
-        downfall_ = Downfall{
-            .failure = {.cause = std::move(cause), .file = {}, .message = std::move(message)},
-            .hostile = hostile};
+        const auto reaped = zygote_.process().peak_memory();
+        downfall_ = Downfall{.failure = {.cause = std::move(cause),
+                                         .file = {},
+                                         .message = std::move(message),
+                                         .memory = reaped > 0 ? reaped : peak_memory_of(pid())},
+                             .hostile = hostile};
     }
 }
 
@@ -108,6 +126,7 @@ void Crew::on(wire::Loaded&& message, BootTime now, const Tell& /*tell*/) {
         engine_.built_unix = message.built_unix;
     }
     engine_.version = std::move(message.version);
+    engine_.memory = peak_memory_of(pid());
     sandbox_ = std::move(message.sandbox);
     phase_ = Phase::Trying;
     phase_deadline_ = now + kTrialTime;
@@ -119,7 +138,8 @@ void Crew::on(wire::Loaded&& message, BootTime now, const Tell& /*tell*/) {
 void Crew::on(wire::LoadFailed&& message, BootTime /*now*/, const Tell& /*tell*/) {
     downfall_ = Downfall{.failure = {.cause = std::string(wire::kLoadFailures.at(message.cause)),
                                      .file = std::move(message.file),
-                                     .message = std::move(message.message)},
+                                     .message = std::move(message.message),
+                                     .memory = peak_memory_of(pid())},
                          .hostile = false};
 }
 

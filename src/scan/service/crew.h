@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -48,7 +49,13 @@ public:
         std::uint64_t serial,
         WorkerPool& pool);
 
-    Crew(Zygote zygote, std::string generation, BootTime load_deadline, WorkerPool& pool);
+    using CountOomKills = std::function<std::optional<std::uint64_t>()>;
+
+    Crew(Zygote zygote,
+         std::string generation,
+         BootTime load_deadline,
+         WorkerPool& pool,
+         CountOomKills count_oom_kills);
     Crew(const Crew&) = delete;
     Crew& operator=(const Crew&) = delete;
     ~Crew();
@@ -111,10 +118,13 @@ private:
     void bury(Post& post, std::string how, BootTime now, const Tell& tell);
     void note_stillborn(BootTime now);
     void fall(std::string cause, std::string message, bool hostile = false);
+    [[nodiscard]] std::string_view cause_of(int wait_status) const;
     [[nodiscard]] std::optional<BootTime> due(const Post& post) const;
 
     Zygote zygote_;
     WorkerPool& pool_;
+    CountOomKills count_oom_kills_;
+    std::optional<std::uint64_t> oom_kills_;  // before it began to load
     Phase phase_ = Phase::Loading;
     BootTime phase_deadline_;  // of Loading and Trying
     BootTime serving_since_{};

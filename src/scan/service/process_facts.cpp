@@ -87,6 +87,12 @@ Result<uid_t> effective_user_of(pid_t pid) {
     return uid;
 }
 
+std::uint64_t peak_memory_of(pid_t pid) {
+    constexpr std::uint64_t kUnit = 1024;  // "VmHWM:  1234 kB"
+    const auto status = read_file(fmt::format("/proc/{}/status", pid), kMostText);
+    return status ? number_after<std::uint64_t>(*status, "VmHWM:").value_or(0) * kUnit : 0;
+}
+
 std::string user_name(uid_t uid) {
     constexpr std::size_t kRoom = 16384;
     std::vector<char> room(kRoom);

@@ -22,6 +22,9 @@ namespace vigia::scan::detail {
 // The account's name, or the number where it has none.
 [[nodiscard]] std::string user_name(uid_t uid);
 
+// The most memory that it has had resident so far, in bytes; 0 where that cannot be read.
+[[nodiscard]] std::uint64_t peak_memory_of(pid_t pid);
+
 // True once the process has ended, reaped or not. Waits at most `timeout`.
 [[nodiscard]] bool has_ended(int pidfd, std::chrono::milliseconds timeout = {}) noexcept;
 
