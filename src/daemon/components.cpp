@@ -21,6 +21,8 @@ namespace {
 
 constexpr const char* kWatermark = "watermark";
 constexpr unsigned kHashers = 2;
+// Unpacking an archive or copying a folder is mostly over by then; nobody waits for these verdicts.
+constexpr std::chrono::milliseconds kSettle{100};
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -196,7 +198,7 @@ Result<> Components::start_pipeline() {
                                                            .walker = *walker_,
                                                            .reporter = *reporter_,
                                                            .trace = trace_},
-                                           scan::ScanQueue::Options{},
+                                           scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
     recover_quarantine();
     pipeline_->start();
