@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
-usage: run.sh [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  scan
+usage: run.sh [--quick] [NAME…]     without a name: all of them
+  engine-memory  worker-death  foreground  burst  scan  idle
+--quick: one small round of each, a trial of the scenarios; the report goes nowhere unless
+VIGIA_BENCH_REPORT says where.
 environment:
   VIGIA_BENCH_ROUNDS   5      fewer for a trial; a figure counts from five on
-  VIGIA_BENCH_MINUTES  8      of one scenario; no round is begun that would end later
+  VIGIA_BENCH_MINUTES  20     of one scenario; no round is begun that would end later
   VIGIA_BENCH_SET      mid    small, mid (868,000 signatures), large (8.7 million)
   VIGIA_BENCH_FILES    4000   files of the tree of foreground
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected
   VIGIA_BENCH_SCANNED  863    files of scan
+  VIGIA_BENCH_IDLE     60     seconds of a round of idle
   VIGIA_BENCH_REPORT   docs/BENCHMARKS.md
   VIGIA_BENCH_PROGRAMS build/release/bin
 """
@@ -25,15 +28,26 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+QUICK = {
+    "VIGIA_BENCH_ROUNDS": "1",
+    "VIGIA_BENCH_FILES": "500",
+    "VIGIA_BENCH_BURST": "1600",
+    "VIGIA_BENCH_SCANNED": "100",
+    "VIGIA_BENCH_IDLE": "5",
+    "VIGIA_BENCH_SET": "small",
+    "VIGIA_BENCH_REPORT": os.devnull,
+}
 
 
 def ended(*_):
     sys.exit("bench: asked to end")
 
 
-def run_one(bench: Bench, name: str, file: pathlib.Path) -> None:
+def run_one(bench: Bench, name: str, file: pathlib.Path, write: bool) -> None:
     print(f"== {name}", flush=True)
     begun = time.monotonic()
     scenario = importlib.import_module("scenarios." + name.replace("-", "_"))
@@ -44,11 +58,16 @@ def run_one(bench: Bench, name: str, file: pathlib.Path) -> None:
     if bench.done < 5:
         result.notes.append("Fewer than five rounds: a trial, not a figure that counts.")
     print(result.plain(), flush=True)
-    report.write(file, result, NAMES)
+    if write:
+        report.write(file, result, NAMES)
 
 
 def main() -> int:
     work, *wanted = sys.argv[1:]
+    if "--quick" in wanted:
+        wanted.remove("--quick")
+        for name, value in QUICK.items():
+            os.environ.setdefault(name, value)
     if unknown := [name for name in wanted if name not in NAMES]:
         print(f"bench: no scenario {unknown[0]!r}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
@@ -66,7 +85,7 @@ def main() -> int:
         if wanted and name not in wanted:
             continue
         try:
-            run_one(bench, name, file)
+            run_one(bench, name, file, write=file != pathlib.Path(os.devnull))
         except Exception:  # pylint: disable=broad-except # the other scenarios still have their say
             traceback.print_exc()
             failed.append(name)

@@ -25,10 +25,11 @@ class Bench:
     files: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_FILES", 4000))
     burst: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_BURST", 20000))
     scanned: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_SCANNED", 863))
+    idle: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_IDLE", 60))
     set_name: str = dataclasses.field(
         default_factory=lambda: os.environ.get("VIGIA_BENCH_SET", "mid")
     )
-    minutes: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_MINUTES", 8))
+    minutes: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_MINUTES", 20))
     done: int = 0  # rounds of the scenario that is running
     _sets: dict = dataclasses.field(default_factory=dict)
     _folders: int = 0

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 
 #include "base/base64.h"
 #include "base/text.h"
@@ -270,11 +272,21 @@ Response post_scan(Components& parts, const Request& request) {
 
 // ---- below /v1/scans/ID and /v1/quarantine/ID -----------------------------------------------
 
+// How long the caller wants to wait for the end of a scan; what is no number is no wish.
+std::chrono::milliseconds wait_of(const Request& request) {
+    constexpr unsigned kLongest = 400;  // a connection holds a thread
+    const auto text = request.query("wait");
+    unsigned wish = 0;
+    (void)std::from_chars(text.data(), text.data() + text.size(), wish);
+    return std::chrono::milliseconds{std::min(wish, kLongest)};
+}
+
 Response scan_by_id(Components& parts, const Request& request, const std::string& rest) {
     const auto slash = rest.find('/');
     const auto id = rest.substr(0, slash);
     const auto verb = slash == std::string::npos ? "" : rest.substr(slash + 1);
     if (request.method == "GET" && verb.empty()) {
+        parts.on_demand().wait_ended(id, wait_of(request));
         const auto job = parts.on_demand().find(id);
         return job ? ok_json(wire::to_json(*job)) : not_found("no scan " + printable(id));
     }

@@ -23,6 +23,8 @@ namespace {
 
 constexpr const char* kWatermark = "watermark";
 constexpr unsigned kHashers = 2;
+// Unpacking an archive or copying a folder is mostly over by then; nobody waits for these verdicts.
+constexpr std::chrono::milliseconds kSettle{100};
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -221,7 +223,7 @@ Result<> Components::start_pipeline() {
                                                            .walker = *walker_,
                                                            .reporter = *reporter_,
                                                            .trace = trace_},
-                                           scan::ScanQueue::Options{},
+                                           scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
     recover_quarantine();
     pipeline_->start();
@@ -369,7 +371,14 @@ PolicyStore::Reloaded Components::reload_policy() {
 }
 
 void Components::move_watermark() {
-    if (pipeline_->idle() && !walker_->state().catching_up) {
+    // While nothing happens an older mark says the same, and each move costs a write to the disk.
+    constexpr std::chrono::minutes kLongest{1};
+    const auto offered = pipeline_->counters().offered;
+    const auto now = BootClock::now();
+    const bool due = !moved_at_ || offered != offered_at_move_ || now - *moved_at_ >= kLongest;
+    if (due && pipeline_->idle() && !walker_->state().catching_up) {
+        moved_at_ = now;
+        offered_at_move_ = offered;
         // What changed in the last moments may be on its way here still.
         constexpr std::chrono::seconds kOnItsWay{5};
         journal::Change change;

@@ -113,6 +113,7 @@ private:
     void recover_quarantine();
     void move_watermark();
     Result<> start_health();
+    [[nodiscard]] std::string signs_of_trouble() const;
     void collect_facts(Facts& facts);
     void collect_scan_service(Facts& facts);
     void collect_storage(Facts& facts);
@@ -162,6 +163,8 @@ private:
     mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
+    std::optional<BootTime> moved_at_;  // the watermark; the loop's, as the next
+    std::uint64_t offered_at_move_ = 0;
     UniqueFd mount_watch_;
     UniqueFd policy_watch_;
     std::vector<EventLoop::SourcePtr> sources_;

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
+#include <memory>
 #include <utility>
 
 #include "base/log.h"
@@ -24,10 +24,6 @@ std::uint64_t number_in(const host::Root& root, const char* path) {
     const auto text = root.read(path, kGroupLimitBytes);
     return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
 }
-
-// Journal writes, its epoch, errno of the events file, when that was lost, vault refuses,
-// definitions cannot be kept.
-using StorageSigns = std::tuple<bool, std::string, int, std::optional<BootTime>, bool, bool>;
 
 }  // namespace
 
@@ -65,25 +61,44 @@ Result<> Components::start_health() {
         places.push_back({.folder = folder.native(), .changed = poke});
     }
     host_watch_ = TRY(HostWatch::create(loop_, std::move(places)), "watch the host");
-    // Writing fails on threads that have better things to do than to tell: a look at what they note
-    // costs nothing, and a fault is to be told within a second.
-    constexpr std::chrono::milliseconds kLook{250};
-    sources_.push_back(TRY(loop_.every(kLook, [this, seen = StorageSigns{}]() mutable {
-        const auto journal = journal_->state();
-        const auto events = sink_->state();
-        StorageSigns now{journal.ok,
-                         journal.epoch,
-                         events.error_number,
-                         events.renewed_at,
-                         responder_->vault_trouble().has_value(),
-                         definitions_->refused().has_value()};
-        if (now != seen) {
-            seen = std::move(now);
+    // Parts fail on threads that have better things to do than to tell: a look at what they note
+    // costs nothing, and a fault is to be told within a second. (The loop calls a copy of what it
+    // was given: what is kept between calls lies elsewhere.)
+    constexpr std::chrono::milliseconds kLook{500};
+    const auto seen = std::make_shared<std::string>();
+    sources_.push_back(TRY(loop_.every(kLook, [this, seen] {
+        if (auto now = signs_of_trouble(); now != *seen) {
+            *seen = std::move(now);
             poke_health();
         }
     })));
     health_->start();
     return {};
+}
+
+// Whatever the facts of storage and file monitor rest on and nobody tells of, as one text.
+std::string Components::signs_of_trouble() const {
+    const auto journal = journal_->state();
+    const auto events = sink_->state();
+    const auto monitor = monitor_->state();
+    auto signs = fmt::format("{} {} {} {} {} {} {} {} {} {} {}",
+                             journal.ok,
+                             journal.epoch,
+                             events.error_number,
+                             events.renewed_at ? events.renewed_at->time_since_epoch().count() : 0,
+                             responder_->vault_trouble().has_value(),
+                             definitions_->refused().has_value(),
+                             monitor.wanted,
+                             monitor.refused.has_value(),
+                             monitor.applied,
+                             monitor.sensor.reading,
+                             monitor.sensor.error);
+    for (const auto& place : monitor.sensor.places) {
+        if (place.state == "unwatched") {
+            signs += " " + place.path;
+        }
+    }
+    return signs;
 }
 
 std::vector<std::string> Components::definition_folders() const {

@@ -190,8 +190,10 @@ void HealthMonitor::evaluate_forever(const std::stop_token& stop) {
             wait = std::clamp(left, milliseconds{1}, wait);
         }
         std::unique_lock lock(wake_mutex_);
-        wake_.wait_for(lock, stop, kPause, [] { return false; });
-        wake_.wait_for(lock, stop, wait, [this] { return poked_; });
+        if (wake_.wait_for(lock, stop, wait, [this] { return poked_; })) {
+            // Changes come in swarms.
+            wake_.wait_for(lock, stop, kPause, [] { return false; });
+        }
         poked_ = false;
     }
 }

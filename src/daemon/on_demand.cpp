@@ -38,7 +38,8 @@ struct OnDemand::Job {
         UniqueFd file;
     };
 
-    mutable std::mutex mutex;  // guards values
+    mutable std::mutex mutex;  // guards values, and changes of ended
+    mutable std::condition_variable over;
     ScanJob values;
     std::atomic<bool> cancelled = false;
     std::atomic<bool> paused = false;
@@ -235,7 +236,11 @@ void OnDemand::finish(Job& job) {
                           .errors = values.errors_total,
                           .reason = values.state}});
     parts_.reporter.commit(std::move(change));
-    job.ended = true;
+    {
+        const std::scoped_lock lock(job.mutex);
+        job.ended = true;
+    }
+    job.over.notify_all();
 }
 
 OnDemand::JobPtr OnDemand::find_running(const std::string& id) const {
@@ -252,6 +257,13 @@ std::optional<ScanJob> OnDemand::find(const std::string& id) const {
         }
     }
     return std::nullopt;
+}
+
+void OnDemand::wait_ended(const std::string& id, std::chrono::milliseconds timeout) const {
+    if (const auto job = find_running(id)) {
+        std::unique_lock lock(job->mutex);
+        job->over.wait_for(lock, timeout, [&] { return job->ended.load(); });
+    }
 }
 
 std::vector<ScanJob> OnDemand::list() const {

@@ -42,6 +42,9 @@ public:
 
     [[nodiscard]] std::optional<ScanJob> find(const std::string& id) const;
 
+    // Returns when the scan has ended (or is not there), at the latest after `timeout`.
+    void wait_ended(const std::string& id, std::chrono::milliseconds timeout) const;
+
     // Those running and the last 32 that ended, newest first.
     [[nodiscard]] std::vector<ScanJob> list() const;
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,19 @@ scan::Priority priority_of(const FileActivity& activity) {
                                                                       : scan::Priority::Bulk;
 }
 
+scan::Haste haste_of(scan::Priority priority) {
+    switch (priority) {
+        case scan::Priority::ExecPermission:
+        case scan::Priority::OnDemand:
+            return scan::Haste::Asked;
+        case scan::Priority::Executable:
+            return scan::Haste::Prompt;
+        case scan::Priority::Bulk:
+            break;
+    }
+    return scan::Haste::Background;
+}
+
 }  // namespace
 
 std::string best_path(int file, const std::string& hint) {
@@ -70,6 +84,9 @@ Pipeline::Pipeline(Parts parts, scan::ScanQueue::Options queue, unsigned lanes)
     : parts_(parts), capacity_(queue.capacity), lane_count_(lanes), queue_(queue) {}
 
 Pipeline::~Pipeline() {
+    for (auto& lane : lanes_) {
+        lane.request_stop();
+    }
     queue_.close();
     lanes_.clear();
 }
@@ -133,7 +150,9 @@ Pipeline::Counters Pipeline::counters() const {
 }
 
 void Pipeline::run_lane(const std::stop_token& stop) {
-    constexpr std::chrono::seconds kWait{1};
+    constexpr std::chrono::minutes kWait{1};  // close() ends it sooner
+    const sched_param none{};
+    (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // this thread; it does not preempt others
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLaneNice);
     while (!stop.stop_requested()) {
         auto pending = queue_.pop(kWait);
@@ -237,6 +256,7 @@ void Pipeline::judge(scan::Pending& pending, const Opened& opened) {
                                 .must_rehash = has(activity.changes, FileChange::ClosedAfterWrite),
                                 .still_written = still_written,
                                 .urgent = pending.priority != scan::Priority::Bulk,
+                                .haste = haste_of(pending.priority),
                                 .path_hint = opened.path};
     const auto examination = parts_.examiner.examine(subject, *policy->policy);
     parts_.trace.mark(activity.object, Stage::Verdict);

@@ -13,7 +13,8 @@ namespace {
 // What each is for: SYS_ADMIN fanotify marks and the children's namespaces; DAC_READ_SEARCH opening
 // by handle; DAC_OVERRIDE, FOWNER, CHOWN, FSETID, SETFCAP taking files away and bringing all of
 // them back; LEASE the no-writer probe on files of others; SETUID, SETGID, SETPCAP, SYS_CHROOT the
-// children's way down; KILL ending workers of another user; SYS_PTRACE mounts of other namespaces.
+// children's way down; KILL ending workers of another user, SYS_NICE making them wait for others'
+// work; SYS_PTRACE mounts of other namespaces.
 constexpr std::array kNeeded{CAP_SYS_ADMIN,
                              CAP_DAC_READ_SEARCH,
                              CAP_DAC_OVERRIDE,
@@ -27,6 +28,7 @@ constexpr std::array kNeeded{CAP_SYS_ADMIN,
                              CAP_SETPCAP,
                              CAP_SYS_CHROOT,
                              CAP_KILL,
+                             CAP_SYS_NICE,
                              CAP_SYS_PTRACE};
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace vigia::daemon {
 namespace {
 
 constexpr std::size_t kBatch = 1000;
-constexpr std::chrono::seconds kWait{1};
+constexpr std::chrono::seconds kRetry{1};
+constexpr std::chrono::seconds kWait{30};  // new events and the end interrupt it
 
 }  // namespace
 
@@ -61,7 +62,7 @@ Result<bool> SinkPump::deliver_some() {
     const auto events = reporter_.journal().read({.after = position, .limit = kBatch});
     if (!events) {
         // No trouble of the file: the journal tells its own, and begins anew where it has to.
-        reporter_.wait_beyond(UINT64_MAX, kWait);
+        reporter_.wait_beyond(UINT64_MAX, kRetry);
         return true;
     }
     if (events->empty()) {
@@ -96,7 +97,7 @@ void SinkPump::run(const std::stop_token& stop) {
             // While the file refuses, new events are no reason to try sooner.
             position = more ? position_ : UINT64_MAX;
         }
-        reporter_.wait_beyond(position, kWait);
+        reporter_.wait_beyond(position, more ? kWait : kRetry);
     }
     (void)deliver_some();  // what stopping itself reported
 }

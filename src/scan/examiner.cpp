@@ -221,13 +221,16 @@ private:
     }
 
     [[nodiscard]] Verdict scan(const Content& content, std::optional<Sha256> sha256) {
-        Verdict verdict = parts_.service.scan({.file = content.file,
-                                               .size = content.size,
-                                               .content = sha256,
-                                               .path_hint = subject_.path_hint,
-                                               .timeout = policy_.scan.file_timeout,
-                                               .urgent = subject_.urgent,
-                                               .archives = policy_.files.archives});
+        Verdict verdict =
+            parts_.service.scan({.file = content.file,
+                                 .size = content.size,
+                                 .content = sha256,
+                                 .path_hint = subject_.path_hint,
+                                 .timeout = policy_.scan.file_timeout,
+                                 .urgent = subject_.urgent,
+                                 .archives = policy_.files.archives,
+                                 .haste = subject_.haste,
+                                 .cpu_budget_percent = policy_.scan.cpu_budget_percent});
         verdict.source = VerdictSource::Engine;
         verdict.sha256 = sha256;
         verdict.size = content.size;

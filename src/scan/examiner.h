@@ -12,6 +12,7 @@
 #include "model/policy.h"
 #include "model/verdict.h"
 #include "scan/hash_service.h"
+#include "scan/haste.h"
 #include "scan/scan_service.h"
 #include "scan/verdict_cache.h"
 
@@ -26,6 +27,7 @@ struct Subject {
     bool must_rehash = false;          // CLOSE_WRITE without proof that no writer existed
     bool still_written = false;        // judged, but nothing about it is cached by identity
     bool urgent = false;
+    Haste haste = Haste::Asked;  // how much its scan may get in others' way
     std::string path_hint = {};
 };
 

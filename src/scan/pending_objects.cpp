@@ -45,8 +45,11 @@ BootTime PendingObjects::due(const Waiting& waiting) const {
     const bool unclosed =
         pending.activity.changes == static_cast<FileChanges>(FileChange::Modified) &&
         pending.priority != Priority::ExecPermission;
-    return std::max(waiting.floor,
-                    unclosed ? pending.first_seen + options_.unclosed_delay : BootTime{});
+    const bool settles = pending.priority == Priority::Bulk && has_handle(pending.activity.object);
+    const auto delay = unclosed  ? options_.unclosed_delay
+                       : settles ? options_.settle
+                                 : std::chrono::milliseconds{0};
+    return std::max(waiting.floor, delay.count() > 0 ? pending.first_seen + delay : BootTime{});
 }
 
 bool PendingObjects::is_full(const ObjectId& object) const {

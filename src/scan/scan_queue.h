@@ -35,6 +35,9 @@ public:
     struct Options {
         std::size_t capacity = 200'000;
         std::chrono::milliseconds unclosed_delay{10'000};  // hard-parts 1
+        // Bulk entries with a handle become due so long after their first event: what is being
+        // written is judged once, and a short burst of work is over before its scans begin.
+        std::chrono::milliseconds settle{0};
     };
 
     explicit ScanQueue(Options options);

@@ -149,6 +149,32 @@ TEST(ScanQueue, ClosingMakesAnUnclosedFileDueAtOnce) {
     EXPECT_TRUE(queue.pop(kNow));
 }
 
+TEST(ScanQueue, BulkSettlesForALimitedTimeAndWhatCanRunDoesNot) {
+    ScanQueue queue({.settle = 10s});
+    ASSERT_EQ(queue.push(event(1, FileChange::ClosedAfterWrite), Priority::Bulk, ago(5s)),
+              Pushed::Added);
+    EXPECT_FALSE(queue.pop(kNow));
+    ASSERT_EQ(queue.push(event(2, FileChange::ClosedAfterWrite), Priority::Bulk, ago(11s)),
+              Pushed::Added);
+    EXPECT_EQ(queue.push(event(2, FileChange::ClosedAfterWrite), Priority::Bulk, ago(0s)),
+              Pushed::Merged)
+        << "a file that is written again and again must not wait for ever";
+    const auto settled = queue.pop(kNow);
+    ASSERT_TRUE(settled);
+    EXPECT_EQ(settled->activity.object, object(2));
+    EXPECT_EQ(queue.push(event(1, FileChange::ClosedAfterWrite), Priority::Executable, ago(0s)),
+              Pushed::Merged);
+    const auto program = queue.pop(kNow);
+    ASSERT_TRUE(program);
+    EXPECT_EQ(program->activity.object, object(1));
+}
+
+TEST(ScanQueue, WhatHoldsADescriptorDoesNotSettle) {
+    ScanQueue queue({.settle = 10s});
+    ASSERT_EQ(queue.push(descriptor_event(), Priority::Bulk, ago(0s)), Pushed::Added);
+    EXPECT_TRUE(queue.pop(kNow));
+}
+
 TEST(ScanQueue, AWaitingLaneGetsAnUnclosedFileWhenItsDelayIsOver) {
     ScanQueue queue({.unclosed_delay = 30ms});
     const auto start = BootClock::now();

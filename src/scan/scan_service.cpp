@@ -7,6 +7,7 @@
 #include <expected>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/clock.h"
@@ -54,6 +55,15 @@ Verdict judged(const ScanService::Request& request, wire::ScanDone done) {
             fmt::format("the engine's error {}: {}", done.engine_error, printable(done.text));
     }
     return verdict;
+}
+
+// Each worker's part of a share of the machine, in thousandths of a processor.
+std::uint32_t budget_of_one(unsigned percent, unsigned workers) {
+    constexpr unsigned kWholeProcessor = 1000;
+    constexpr unsigned kThousandthsPerPercent = 10;
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    return std::min(percent * kThousandthsPerPercent * cores / std::max(workers, 1U),
+                    kWholeProcessor);
 }
 
 // What one file has done to workers so far.
@@ -121,7 +131,7 @@ public:
 
 private:
     // The verdict, or what has become of the worker.
-    std::expected<Verdict, Break> attempt(const Request& request, const detail::Worker& worker);
+    std::expected<Verdict, Break> attempt(const Request& request, const WorkerPool::Lease& lease);
     [[nodiscard]] Verdict refused(const Request& request, WorkerPool::Refusal refusal) const;
     [[nodiscard]] std::string name_of(uid_t uid) const;
 
@@ -134,14 +144,21 @@ private:
 };
 
 std::expected<Verdict, Break> Service::attempt(const Request& request,
-                                               const detail::Worker& worker) {
+                                               const WorkerPool::Lease& lease) {
+    const auto& worker = lease.worker();
+    auto& scheduling = lease.scheduling();
     const auto id = detail::fresh_id();
     const auto packet = wire::encode(
         wire::ScanFile{.id = id, .size = request.size, .archives = request.archives ? 1U : 0U});
+    scheduling.begin_file(request.haste, budget_of_one(request.cpu_budget_percent, pool_.target()));
+    const detail::Patience patience{.length = scheduling.patience(),
+                                    .overdue = [&scheduling] { scheduling.rise(); }};
     const auto answer = detail::ask({.socket = worker.socket.get(), .pidfd = worker.pidfd.get()},
                                     packet,
                                     request.file,
-                                    request.timeout);
+                                    request.timeout,
+                                    request.haste == Haste::Asked ? nullptr : &patience);
+    scheduling.end_file();
     if (!answer) {
         return std::unexpected(answer.error());
     }
@@ -165,7 +182,7 @@ Verdict Service::scan(const Request& request) {
         if (!lease) {
             return refused(request, lease.error());
         }
-        auto outcome = attempt(request, lease->worker());
+        auto outcome = attempt(request, *lease);
         if (outcome) {
             // A worker that has met malware or a limit is not trusted with another file.
             lease->put_back(outcome->kind != VerdictKind::Clean || outcome->limit_hit);

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "model/verdict.h"
+#include "scan/haste.h"
 
 namespace vigia::scan {
 
@@ -98,6 +99,8 @@ public:
         std::chrono::milliseconds queue_timeout{600'000};  // waiting for a worker, then Failed
         bool urgent = false;                               // ahead of those that are not
         bool archives = true;
+        Haste haste = Haste::Asked;
+        unsigned cpu_budget_percent = 100;  // of the machine, for all that are not Asked
     };
 
     [[nodiscard]] static Result<std::unique_ptr<ScanService>> start(Options options,

@@ -102,13 +102,12 @@ void print_result(const Context& context, const json& job) {
 }
 
 Exit watch(const Context& context, const std::string& id) {
-    using namespace std::chrono_literals;
+    constexpr std::chrono::milliseconds kBetween{5};
     const auto begun = std::chrono::steady_clock::now();
-    auto wait = 5ms;
     ::signal(SIGINT, [](int) { interrupted = 1; });
     while (true) {
         auto exit = Exit::Fine;
-        const auto job = fetch(context, "/v1/scans/" + id, exit);
+        const auto job = fetch(context, "/v1/scans/" + id + "?wait=250", exit);
         if (!job) {
             return exit;
         }
@@ -120,8 +119,7 @@ Exit watch(const Context& context, const std::string& id) {
         const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begun;
         show_progress(context, *job, elapsed.count());
         if (state == "running" || state == "paused") {
-            std::this_thread::sleep_for(wait);
-            wait = std::min(wait * 2, 250ms);
+            std::this_thread::sleep_for(kBetween);  // the daemon has made us wait already
             continue;
         }
         if (context.terminal && !context.json) {

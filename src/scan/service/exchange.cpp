@@ -90,8 +90,11 @@ std::expected<void, Break> deliver(Peer peer, std::span<const std::byte> packet,
     return broken(BreakKind::Local, false, sent.error().message());
 }
 
-std::expected<Packet, Break> await_answer(Peer peer, milliseconds timeout) {
-    const auto deadline = BootClock::now() + timeout;
+std::expected<Packet, Break> await_answer(Peer peer,
+                                          milliseconds timeout,
+                                          const Patience* patience) {
+    const auto begun = BootClock::now();
+    const auto deadline = begun + timeout;
     bool ended = false;
     while (true) {
         auto answer = receive_now(peer, true);
@@ -105,8 +108,14 @@ std::expected<Packet, Break> await_answer(Peer peer, milliseconds timeout) {
         if (ended) {
             return broken(BreakKind::Ended, true, {});
         }
-        const auto left = std::chrono::ceil<milliseconds>(deadline - BootClock::now()).count();
-        if (left <= 0) {
+        const auto now = BootClock::now();
+        if (patience != nullptr && now - begun >= patience->length) {
+            std::exchange(patience, nullptr)->overdue();
+        }
+        const auto until =
+            patience != nullptr ? std::min<BootTime>(deadline, begun + patience->length) : deadline;
+        const auto left = std::chrono::ceil<milliseconds>(until - now).count();
+        if (now >= deadline) {
             return broken(BreakKind::Late, true, "deadline after " + to_text(timeout));
         }
         std::array<pollfd, 2> wait_for{pollfd{.fd = peer.socket, .events = POLLIN, .revents = 0},
@@ -126,14 +135,15 @@ bool is_threat_name(std::string_view name) {
 std::expected<Packet, Break> ask(Peer peer,
                                  std::span<const std::byte> packet,
                                  int file,
-                                 milliseconds timeout) {
+                                 milliseconds timeout,
+                                 const Patience* patience) {
     if (auto silent = expect_silence(peer); !silent) {
         return std::unexpected(std::move(silent).error());
     }
     if (auto delivered = deliver(peer, packet, file); !delivered) {
         return std::unexpected(std::move(delivered).error());
     }
-    return await_answer(peer, timeout);
+    return await_answer(peer, timeout, patience);
 }
 
 std::uint64_t fresh_id() {

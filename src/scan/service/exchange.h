@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,12 @@ struct Break {
     std::string how;         // for people; empty when Ended
 };
 
+// `overdue` is called once, when there has been no answer for so long; it must not block.
+struct Patience {
+    std::chrono::nanoseconds length{};
+    std::function<void()> overdue;
+};
+
 // Sends `packet` with `file` and waits for the one packet that answers it. Whatever the child said
 // without being asked, a descriptor in its answer, a packet larger than the protocol knows, a
 // closed socket of a process that lives on: Hostile. Never blocks for longer than `timeout` and
@@ -39,7 +46,8 @@ struct Break {
 [[nodiscard]] std::expected<std::vector<std::byte>, Break> ask(Peer peer,
                                                                std::span<const std::byte> packet,
                                                                int file,
-                                                               std::chrono::milliseconds timeout);
+                                                               std::chrono::milliseconds timeout,
+                                                               const Patience* patience = nullptr);
 
 // Names a request. Not to be guessed: an answer prepared before the question is not believed.
 [[nodiscard]] std::uint64_t fresh_id();

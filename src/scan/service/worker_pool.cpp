@@ -32,6 +32,10 @@ const Worker& WorkerPool::Lease::worker() const noexcept {
     return entry_->worker;
 }
 
+Scheduling& WorkerPool::Lease::scheduling() const noexcept {
+    return entry_->scheduling;
+}
+
 void WorkerPool::Lease::put_back(bool suspect) {
     pool_->put_back(*std::exchange(entry_, nullptr), suspect);
 }

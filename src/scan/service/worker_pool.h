@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "scan/scan_service.h"
+#include "scan/service/scheduling.h"
 #include "scan/service/waker.h"
 #include "scan/service/worker.h"
 
@@ -45,6 +46,7 @@ public:
         ~Lease();
 
         [[nodiscard]] const Worker& worker() const noexcept;
+        [[nodiscard]] Scheduling& scheduling() const noexcept;
 
         // `suspect`: what it saw may have harmed it, so it is replaced before its next file.
         void put_back(bool suspect);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "scan/service/scheduling.h"
 #include "scan/service/worker_pool.h"
 
 // Private to the two sources of WorkerPool.
@@ -21,6 +22,7 @@ struct WorkerPool::Entry {
     Flight flight = {};
     std::string cause = {};  // why we ended it
     std::optional<Ending> ending = {};
+    Scheduling scheduling{worker.pid};  // its caller's while it is leased
 
     [[nodiscard]] bool stays() const { return !leaving && !killed_at && !ending; }
 };
