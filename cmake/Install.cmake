@@ -7,6 +7,10 @@ if(EXISTS "${CMAKE_SOURCE_DIR}/data")
 endif()
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigiad.service"
               "${CMAKE_SOURCE_DIR}/packaging/vigia-heal@.service" DESTINATION lib/systemd/system)
+foreach(repair install-headers install-selinux-module)
+  install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigia-heal-install.conf"
+          DESTINATION "lib/systemd/system/vigia-heal@${repair}.service.d")
+endforeach()
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigia.sysusers" DESTINATION lib/sysusers.d
         RENAME vigia.conf)
 install(FILES "${CMAKE_SOURCE_DIR}/packaging/vigia.tmpfiles" DESTINATION lib/tmpfiles.d

@@ -45,10 +45,13 @@ FaultReport without_evidence(const Episode& episode, Language language) {
 Response fix(Components& parts, const health::Fault& fault, const std::string& body) {
     const auto asked = json::parse(body.empty() ? "{}" : body, nullptr, false);
     if (!asked.is_object()) {
-        return error_response(400, "bad-request", "expected {} or {\"dry_run\":true}");
+        return error_response(
+            400, "bad-request", R"(expected {}, {"dry_run":true} or {"yes":true})");
     }
-    const bool dry_run =
-        asked.contains("dry_run") && asked["dry_run"].is_boolean() && asked["dry_run"].get<bool>();
+    const auto is_set = [&](const char* name) {
+        return asked.contains(name) && asked[name].is_boolean() && asked[name].get<bool>();
+    };
+    const bool dry_run = is_set("dry_run");
     const auto open = parts.health().view().open;
     const auto found = std::ranges::find(open, int{fault.id}, &Episode::id);
     if (found == open.end()) {
@@ -70,6 +73,16 @@ Response fix(Components& parts, const health::Fault& fault, const std::string& b
                 {"repair", std::string(health::name_of(cause->heal.action))},
                 {"dry_run", dry_run}};
     answer["does"] = std::string(health::describe(cause->heal.action).in(Language::English));
+    const bool consented = cause->heal.consent != health::Consent::Packages || is_set("yes") ||
+                           parts.policies().current()->policy->faults.install_packages;
+    if (!dry_run && !consented) {
+        return error_response(
+            409,
+            "needs-consent",
+            fmt::format("this installs a package; say so: vigia faults fix {} --yes (or set "
+                        "install_packages = true in [faults] of the policy)",
+                        fault.id));
+    }
     if (!dry_run) {
         const auto done = parts.health().fix(fault.id);
         if (!done) {

@@ -106,6 +106,7 @@ private:
     Result<> start_api();
     void open_event_log(const Policy& policy);
     void refresh_outlets(const Policy& policy);
+    [[nodiscard]] std::vector<Facts::Outlet> outlet_facts() const;
     Result<> watch_policy_file();
     Result<> watch_mounts();
     void tell_refused(const PolicyStore::Reloaded& reloaded);
@@ -158,7 +159,8 @@ private:
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
     std::unique_ptr<SinkPump> sink_;      // events.jsonl
-    std::unique_ptr<SinkPump> journald_;  // while policy wants it; guarded by reload_mutex_
+    mutable std::mutex outlets_mutex_;    // guards journald_
+    std::unique_ptr<SinkPump> journald_;  // while policy wants it
     std::mutex reload_mutex_;             // one reload at a time
     mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";

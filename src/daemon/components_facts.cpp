@@ -225,6 +225,7 @@ void Components::collect_storage(Facts& facts) {
     storage.events_file_error = sink.error;
     storage.events_file_error_number = sink.error_number;
     storage.events_file_lost_at = sink.renewed_at;
+    facts.outlets = outlet_facts();
 }
 
 }  // namespace vigia::daemon

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/components.h"
 #include "daemon/heal_client.h"
+#include "health/repairs.h"
 #include "host/accounts.h"
 #include "host/memory.h"
 
@@ -97,6 +98,9 @@ std::string Components::signs_of_trouble() const {
         if (place.state == "unwatched") {
             signs += " " + place.path;
         }
+    }
+    for (const auto& outlet : outlet_facts()) {
+        signs += " " + outlet.name + " " + outlet.error;
     }
     return signs;
 }
@@ -222,6 +226,17 @@ std::string Components::repair(health::Heal action, const Episode& episode) {
             definitions_->forget();
             definitions_->load();
             return {};
+        case health::Heal::InstallHeaders:
+        case health::Heal::InstallSelinuxModule: {
+            if (!host_root_->is_live()) {
+                return "nothing is installed into another root";
+            }
+            constexpr std::chrono::minutes kLongestInstall{10};
+            return heal({.programs = options_.programs,
+                         .verb = std::string(health::name_of(action)),
+                         .prefix = {},
+                         .patience = kLongestInstall});
+        }
         case health::Heal::RetryFileMonitor:
             monitor_->refresh();
             return {};

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
+#include <utility>
 
 #include "base/log.h"
 #include "daemon/components.h"
@@ -36,8 +38,10 @@ void Components::open_event_log(const Policy& policy) {
 void Components::refresh_outlets(const Policy& policy) {
     const bool wanted = std::ranges::any_of(
         policy.sinks, [](const SinkConfig& sink) { return sink.kind == kJournald; });
+    std::unique_lock lock(outlets_mutex_);
     if (!wanted) {
-        journald_.reset();
+        const auto given_up = std::move(journald_);
+        lock.unlock();  // ending it may take as long as a delivery
     } else if (!journald_) {
         journald_ = std::make_unique<SinkPump>(
             *reporter_,
@@ -49,6 +53,7 @@ void Components::refresh_outlets(const Policy& policy) {
                               }});
         journald_->start();
     }
+    lock = {};
     for (const auto& sink : policy.sinks) {
         if (sink.kind != kJsonl && sink.kind != kJournald) {
             reporter_->service(
@@ -58,6 +63,24 @@ void Components::refresh_outlets(const Policy& policy) {
                 {{"problems", "sinks: " + sink.kind}});
         }
     }
+}
+
+std::vector<Facts::Outlet> Components::outlet_facts() const {
+    const std::scoped_lock lock(outlets_mutex_);
+    if (!journald_) {
+        return {};
+    }
+    const auto sink = journald_->state();
+    const auto journal = journal_->state();
+    const auto kept = static_cast<double>(std::max<std::uint64_t>(
+        1, journal.last >= journal.first ? journal.last - journal.first + 1 : 0));
+    const auto most = static_cast<double>(policies_.current()->policy->journal.max_bytes);
+    const auto share =
+        static_cast<double>(sink.waiting) / kept * static_cast<double>(journal.bytes) / most;
+    return {{.name = std::string(kJournald),
+             .error = sink.error,
+             .waiting = sink.waiting,
+             .spool_share = std::min(1.0, share)}};
 }
 
 }  // namespace vigia::daemon

@@ -13,7 +13,6 @@
 namespace vigia::daemon {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
 constexpr std::size_t kMostSaid = 2000;
 
 bool under_systemd() {
@@ -55,7 +54,7 @@ std::string heal(const HealOrder& order) {
         return child.error().message();
     }
     its.reset();
-    const auto status = child->wait(kPatience);
+    const auto status = child->wait(order.patience);
     if (!status) {
         return "the repair did not end in time and was stopped";
     }

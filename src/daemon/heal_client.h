@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -13,9 +14,10 @@ struct HealOrder {
     std::filesystem::path programs;  // folder of vigia-heal
     std::string verb;
     std::filesystem::path prefix = {};  // empty: the system's own places
+    std::chrono::seconds patience{30};
 };
 
-// Blocks for at most 30 s. Empty: done; else what went wrong, one line.
+// Blocks for at most `patience`. Empty: done; else what went wrong, one line.
 [[nodiscard]] std::string heal(const HealOrder& order);
 
 }  // namespace vigia::daemon

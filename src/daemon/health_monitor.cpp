@@ -200,7 +200,8 @@ void HealthMonitor::evaluate_forever(const std::stop_token& stop) {
 
 health::Engine::Settings HealthMonitor::settings() const {
     const auto policy = parts_.policies.current()->policy;
-    health::Engine::Settings settings{.self_heal = policy->faults.self_heal};
+    health::Engine::Settings settings{.self_heal = policy->faults.self_heal,
+                                      .install_packages = policy->faults.install_packages};
     for (const auto& wish : policy->faults.overrides) {
         if (const auto* fault = health::find_fault(wish.id)) {
             settings.timings[wish.id] = with(fault->timing, wish);

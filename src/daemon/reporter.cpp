@@ -62,10 +62,20 @@ void Reporter::service(ServiceAction action,
     commit(std::move(change));
 }
 
-std::uint64_t Reporter::wait_beyond(std::uint64_t sequence, std::chrono::milliseconds timeout) {
+std::uint64_t Reporter::wait_beyond(std::uint64_t sequence,
+                                    std::chrono::milliseconds timeout,
+                                    const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    newer_.wait_for(lock, timeout, [&] { return newest_ > sequence || stopping_; });
+    newer_.wait_for(
+        lock, timeout, [&] { return newest_ > sequence || stopping_ || stop.stop_requested(); });
     return newest_;
+}
+
+void Reporter::wake() {
+    {
+        const std::scoped_lock lock(mutex_);  // nobody is between looking and waiting
+    }
+    newer_.notify_all();
 }
 
 void Reporter::stop_waiting() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,8 +35,14 @@ public:
                  std::vector<std::pair<std::string, std::string>> facts = {},
                  std::map<std::string, std::string> values = {});
 
-    // Waits until the journal has more than `sequence`, or the timeout. Returns the newest.
-    std::uint64_t wait_beyond(std::uint64_t sequence, std::chrono::milliseconds timeout);
+    // Waits until the journal has more than `sequence`, the timeout, or until `stop` is asked for
+    // and wake() called. Returns the newest.
+    std::uint64_t wait_beyond(std::uint64_t sequence,
+                              std::chrono::milliseconds timeout,
+                              const std::stop_token& stop = {});
+
+    // Those who wait look at their stop token.
+    void wake();
 
     // Those who wait return at once, from now on.
     void stop_waiting();

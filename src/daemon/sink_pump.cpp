@@ -18,7 +18,8 @@ SinkPump::SinkPump(Reporter& reporter, Options options)
     : reporter_(reporter), options_(std::move(options)) {}
 
 SinkPump::~SinkPump() {
-    thread_.request_stop();  // seen within kWait, or at once after Reporter::stop_waiting()
+    thread_.request_stop();
+    reporter_.wake();
 }
 
 void SinkPump::start() {
@@ -97,7 +98,7 @@ void SinkPump::run(const std::stop_token& stop) {
             // While the file refuses, new events are no reason to try sooner.
             position = more ? position_ : UINT64_MAX;
         }
-        reporter_.wait_beyond(position, more ? kWait : kRetry);
+        reporter_.wait_beyond(position, more ? kWait : kRetry, stop);
     }
     (void)deliver_some();  // what stopping itself reported
 }

@@ -4,6 +4,7 @@
 // installed. Exit status 0: done; 1: not, and one line says why; 2: usage.
 #include <fmt/format.h>
 
+#include <array>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,16 @@
 namespace {
 
 constexpr int kUsage = 2;
+
+struct OfTheHost {
+    std::string_view name;
+    vigia::Result<> (*repair)();
+};
+
+constexpr std::array kOfTheHost{
+    OfTheHost{"create-scan-user", vigia::heal::create_scan_user},
+    OfTheHost{"install-headers", vigia::heal::install_headers},
+    OfTheHost{"install-selinux-module", vigia::heal::install_selinux_module}};
 
 int end(const vigia::Result<>& result) {
     if (!result) {
@@ -32,10 +43,14 @@ int main(int count, char** arguments) {
         if (words[0] == "restore-access") {
             return end(vigia::heal::restore_access(prefix));
         }
-        if (words[0] == "create-scan-user" && !has_prefix) {
-            return end(vigia::heal::create_scan_user());
+        for (const auto& [name, repair] : kOfTheHost) {
+            if (words[0] == name && !has_prefix) {
+                return end(repair());
+            }
         }
     }
-    fmt::print(stderr, "usage: vigia-heal restore-access [--prefix DIR] | create-scan-user\n");
+    fmt::print(stderr,
+               "usage: vigia-heal restore-access [--prefix DIR] | create-scan-user | "
+               "install-headers | install-selinux-module\n");
     return kUsage;
 }

@@ -15,4 +15,10 @@ namespace vigia::heal {
 // The user and the group vigia-scan, whatever of them is missing.
 [[nodiscard]] Result<> create_scan_user();
 
+// The headers of the running kernel, with the host's package manager; what it prints goes to ours.
+[[nodiscard]] Result<> install_headers();
+
+// The module vigia-bpf: installed, or enabled where it was disabled.
+[[nodiscard]] Result<> install_selinux_module();
+
 }  // namespace vigia::heal

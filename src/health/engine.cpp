@@ -200,8 +200,12 @@ void Engine::ask_for_repair(State& state,
                             const Settings& settings,
                             Outcome& outcome) {
     const auto* cause = find_cause(*state.fault, state.episode->cause);
-    if (!settings.self_heal || cause == nullptr || cause->heal.action == Heal::None ||
-        state.heal_runs || state.attempts_of_cause >= cause->heal.attempts) {
+    const bool consented =
+        cause != nullptr &&
+        (cause->heal.consent == Consent::SelfHeal ||
+         (cause->heal.consent == Consent::Packages && settings.install_packages));
+    if (!settings.self_heal || !consented || cause->heal.action == Heal::None || state.heal_runs ||
+        state.attempts_of_cause >= cause->heal.attempts) {
         return;
     }
     if (facts.now < state.next_heal) {

@@ -45,6 +45,7 @@ public:
     struct Settings {
         Timings timings = {};
         bool self_heal = true;
+        bool install_packages = false;
     };
 
     struct Outcome {

@@ -20,11 +20,20 @@ namespace vigia::health {
 // The closed set of repairs. A fault names one; it never does it (daemon/healer.h does).
 enum class Heal : std::uint8_t {
     None,
-    RestoreAccess,        // modes and owners of our folders, as installed
-    CreateScanUser,       // user and group, then the workers start again under it
-    SetDefinitionsAside,  // the file that does not load goes to rejected/, the rest is loaded
-    RetryLoad,            // start the engine again
-    RetryFileMonitor,     // open fanotify and set the marks again
+    RestoreAccess,         // modes and owners of our folders, as installed
+    CreateScanUser,        // user and group, then the workers start again under it
+    SetDefinitionsAside,   // the file that does not load goes to rejected/, the rest is loaded
+    RetryLoad,             // start the engine again
+    RetryFileMonitor,      // open fanotify and set the marks again
+    InstallHeaders,        // the package with the headers of the running kernel
+    InstallSelinuxModule,  // our module, into the policy of the host
+};
+
+// Whose word a repair needs.
+enum class Consent : std::uint8_t {
+    SelfHeal,  // faults.self_heal is enough
+    Packages,  // faults.install_packages, or `vigia faults fix ID --yes`
+    ByHand,    // never by itself: `vigia faults fix ID`
 };
 
 // How often a repair is tried in one episode. The pause doubles after each attempt, to half an
@@ -33,6 +42,7 @@ struct HealPlan {
     Heal action = Heal::None;
     std::uint8_t attempts = 0;
     std::chrono::milliseconds backoff{10'000};
+    Consent consent = Consent::SelfHeal;
 };
 
 // One thing to do. {key} stands for a member of the evidence; a step that names a list is repeated

@@ -73,6 +73,17 @@ std::vector<Case> cases() {
     constexpr auto kCritical = Severity::Critical;
     const auto no = Fact<bool>::known(false, "etc/passwd");
     return {
+        {103,
+         "sink-unreachable",
+         Severity::Minor,
+         [](F& f) { f.outlets = {{.name = "journald", .error = "no such file", .waiting = 7}}; }},
+        {103,
+         "spool-filling",
+         kMajor,
+         [](F& f) {
+             f.outlets = {
+                 {.name = "journald", .error = "refused", .waiting = 7, .spool_share = 0.9}};
+         }},
         {5, "user-missing", kMajor, [=](F& f) { f.scan_user.user_exists = no; }},
         {5, "group-missing", kMajor, [=](F& f) { f.scan_user.group_exists = no; }},
         {5,

@@ -36,6 +36,16 @@ constexpr std::array kKnown{
           "retry-file-monitor",
           {.en = "open the kernel's event groups and set the marks again",
            .es = "abre los grupos de eventos del núcleo y pone las marcas de nuevo"}},
+    Known{Heal::InstallHeaders,
+          "install-headers",
+          {.en = "install the package with the headers of the running kernel, with this host's "
+                 "package manager",
+           .es = "instala el paquete con las cabeceras del núcleo en uso, con el gestor de "
+                 "paquetes de este equipo"}},
+    Known{Heal::InstallSelinuxModule,
+          "install-selinux-module",
+          {.en = "install or enable the SELinux module vigia-bpf that comes with the connector",
+           .es = "instala o activa el módulo de SELinux vigia-bpf que viene con el conector"}},
 };
 
 constexpr const Known& known(Heal action) {
@@ -47,6 +57,7 @@ constexpr const Known& known(Heal action) {
     return kKnown[0];
 }
 
+static_assert(known(Heal::InstallSelinuxModule).name == "install-selinux-module");
 static_assert(known(Heal::RetryFileMonitor).name == "retry-file-monitor");
 
 }  // namespace

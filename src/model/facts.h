@@ -151,6 +151,16 @@ struct Facts {
         std::uint64_t bytes_free = 0;
     } storage = {};
 
+    // Fault 103: sinks beside the event file of the host.
+    struct Outlet {
+        std::string name;        // "journald"
+        std::string error = {};  // empty: takes events
+        std::uint64_t waiting = 0;
+        double spool_share = 0;  // of the journal's greatest size, taken up by what waits
+    };
+
+    std::vector<Outlet> outlets = {};
+
     struct PolicyProblem {
         std::string file;
         int line = 0;

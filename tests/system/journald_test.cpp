@@ -10,6 +10,7 @@
 #include "base/subprocess.h"
 #include "health/catalogue.h"
 #include "model/message_id.h"
+#include "support/faults.h"
 #include "support/instance.h"
 #include "support/playground.h"
 #include "support/process.h"
@@ -94,9 +95,14 @@ TEST_F(Journald, FaultsAreInTheJournalAndExplainedByItsCatalogue) {
     fs::create_directories(watched);
     Instance instance({.prefix = ground_.root() / "p",
                        .watch = {watched.native()},
-                       .more = "[[sinks]]\nkind = \"journald\"\n"});
-    ASSERT_TRUE(instance.start()) << "a journald that is not there yet must not stop it";
+                       .more = "[faults]\noverrides = [{ id = 103, raise_after = \"1s\" }]\n"
+                               "[[sinks]]\nkind = \"journald\"\n"});
+    ASSERT_TRUE(instance.start()) << "a journald that is not there must not stop it";
+    ASSERT_TRUE(eventually([&] { return cause_of(instance, 103) == "sink-unreachable"; }))
+        << instance.cli({"faults"}).out;
     ASSERT_NO_FATAL_FAILURE(start_journald());
+    ASSERT_TRUE(eventually([&] { return cause_of(instance, 103).empty(); }))
+        << instance.cli({"faults"}).out;
     ASSERT_TRUE(eventually([] { return !entries("VIGIA_EVENT=service-started").empty(); }))
         << "what happened before journald came is told afterwards";
 
@@ -116,6 +122,14 @@ TEST_F(Journald, FaultsAreInTheJournalAndExplainedByItsCatalogue) {
     for (const auto* fault : health::catalogue()) {
         EXPECT_THAT(listed, HasSubstr(message_id(fault->id)));
     }
+
+    // Taken out of the policy: given up at once, and nothing comes there any more.
+    instance.write_policy(fmt::format("[files]\nwatch = [\"{}\"]\n", watched.native()));
+    ASSERT_TRUE(eventually([&] { return cause_of(instance, 105).empty(); }));
+    const auto before = entries("SYSLOG_IDENTIFIER=vigia").size();
+    ASSERT_EQ(instance.cli({"selftest"}).exit, 0);
+    ASSERT_EQ(instance.cli({"scan", watched.native()}).exit, 0);
+    EXPECT_EQ(entries("SYSLOG_IDENTIFIER=vigia").size(), before);
 
     // Each event once, in order.
     std::uint64_t last = 0;

@@ -286,12 +286,12 @@ Exit history(const Context& context, std::uint32_t limit) {
     return Exit::Fine;
 }
 
-Exit fix(const Context& context, const std::string& name, bool dry_run) {
+Exit fix(const Context& context, const std::string& name, bool dry_run, bool yes) {
     const auto* fault = health::fault_named(name);
     if (fault == nullptr) {
         return no_such_fault(context, name);
     }
-    const json body{{"dry_run", dry_run}};
+    const json body{{"dry_run", dry_run}, {"yes", yes}};
     const auto reply =
         context.client().post("/v1/faults/" + std::to_string(fault->id) + "/fix", body.dump());
     if (!reply) {
@@ -330,6 +330,7 @@ Verb faults_verb() {
     struct Asked {
         std::string id;
         bool dry_run = false;
+        bool yes = false;
         std::uint32_t limit = 100;
     };
 
@@ -367,11 +368,15 @@ Verb faults_verb() {
               .help = {"do the automatic repair now", "hace ahora la reparación automática"},
               .options = {{.name = "--dry-run",
                            .help = {"only say what it would do", "solo dice qué haría"},
-                           .into = &asked->dry_run}},
+                           .into = &asked->dry_run},
+                          {.name = "--yes",
+                           .help = {"also if it installs a package",
+                                    "también si instala un paquete"},
+                           .into = &asked->yes}},
               .positions = {which},
               .action =
                   [asked](const Context& context) {
-                      return fix(context, asked->id, asked->dry_run);
+                      return fix(context, asked->id, asked->dry_run, asked->yes);
                   }},
              {.name = "catalogue",
               .help = {"every fault there is; needs no daemon",

@@ -40,6 +40,11 @@ inline constexpr Text kLost{
         "No se pueden seguir procesos y conexiones en el núcleo, y los eventos de archivos no "
         "llevan el programa que los causó. La vigilancia de archivos y el análisis continúan."};
 
+inline constexpr HealPlan kHeal{.action = Heal::InstallHeaders,
+                                .attempts = 2,
+                                .backoff = std::chrono::minutes{10},
+                                .consent = Consent::Packages};
+
 inline constexpr std::array kCauses{
     Cause{
         .word = "no-btf-no-headers",
@@ -48,7 +53,8 @@ inline constexpr std::array kCauses{
                         .es = "El núcleo {kernel} no tiene información de tipos (BTF) y sus "
                               "cabeceras no están instaladas."},
         .lost = kLost,
-        .remedy = kInstall},
+        .remedy = kInstall,
+        .heal = kHeal},
     Cause{
         .word = "headers-incomplete",
         .description = {.en = "The kernel {kernel} has no type information (BTF), and its headers "
@@ -56,7 +62,8 @@ inline constexpr std::array kCauses{
                         .es = "El núcleo {kernel} no tiene información de tipos (BTF) y a sus "
                               "cabeceras les falta {lacks}."},
         .lost = kLost,
-        .remedy = kInstall},
+        .remedy = kInstall,
+        .heal = kHeal},
 };
 
 inline Evidence::List list_of(const std::vector<std::string>& texts) {

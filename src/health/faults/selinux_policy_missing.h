@@ -30,6 +30,9 @@ inline constexpr Text kLost{
         "No se pueden seguir procesos y conexiones en el núcleo. Esta regla no afecta a la "
         "vigilancia de archivos ni al análisis."};
 
+inline constexpr HealPlan kHeal{
+    .action = Heal::InstallSelinuxModule, .attempts = 1, .consent = Consent::ByHand};
+
 inline constexpr std::array kCauses{
     Cause{
         .word = "module-not-installed",
@@ -38,7 +41,8 @@ inline constexpr std::array kCauses{
                         .es = "SELinux está en modo obligatorio, su política niega bpf a {domain} "
                               "({denied}) y el módulo vigia-bpf no está instalado."},
         .lost = kLost,
-        .remedy = kModule},
+        .remedy = kModule,
+        .heal = kHeal},
     Cause{
         .word = "module-disabled",
         .description = {.en = "SELinux is enforcing, its policy denies bpf to {domain} ({denied}), "
@@ -46,7 +50,8 @@ inline constexpr std::array kCauses{
                         .es = "SELinux está en modo obligatorio, su política niega bpf a {domain} "
                               "({denied}) y el módulo vigia-bpf está desactivado."},
         .lost = kLost,
-        .remedy = kModule},
+        .remedy = kModule,
+        .heal = kHeal},
     Cause{
         .word = "tools-missing",
         .description = {.en =
