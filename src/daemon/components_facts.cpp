@@ -196,7 +196,8 @@ void Components::collect_storage(Facts& facts) {
     storage.renewed_at = journal.renewed_at;
     storage.bytes_free = bytes_free(paths_.state);
     if (auto trouble = responder_->vault_trouble()) {
-        if (can_store(paths_.quarantine)) {
+        // Nothing is put away that the journal cannot take down first.
+        if (journal.ok && can_store(paths_.quarantine)) {
             responder_->vault_works_again();
             // What was found meanwhile and could not be put away is looked for again.
             walker_->catch_up(trouble->since - std::chrono::seconds{2});

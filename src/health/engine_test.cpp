@@ -174,6 +174,44 @@ TEST_F(EngineTest, AnEpisodeThatWasOpenGoesOnAfterARestart) {
     EXPECT_EQ(told_[1].kind, AllCleared);
 }
 
+TEST_F(EngineTest, WhatWasRaisedBeforeARestartCountsForFlapping) {
+    std::vector<Episode> history;
+    for (const auto age : {10min, 20min, 30min, 40min, 50min}) {
+        history.push_back({.id = kFault.id, .raised_at = facts_.wall - age});
+    }
+    engine_.remember(history, facts_.wall, facts_.now);
+    after(0s, "down");
+    after(5s, "down");
+    ASSERT_EQ(told_.size(), 1U);
+    EXPECT_TRUE(told_[0].episode.flapping);
+}
+
+TEST_F(EngineTest, WhatIsOlderThanAnHourOrOfTheFutureOrOfOthersDoesNotCount) {
+    std::vector<Episode> history;
+    for (const auto age : {10min, 20min, 30min, 40min, 61min}) {
+        history.push_back({.id = kFault.id, .raised_at = facts_.wall - age});
+    }
+    history.push_back({.id = kFault.id, .raised_at = facts_.wall + 1min});
+    history.push_back({.id = kFault.id + 1, .raised_at = facts_.wall - 1min});
+    engine_.remember(history, facts_.wall, facts_.now);
+    after(0s, "down");
+    after(5s, "down");
+    ASSERT_EQ(told_.size(), 1U);
+    EXPECT_FALSE(told_[0].episode.flapping);
+}
+
+TEST_F(EngineTest, WhatEndsDuringARepairThatWasNotAskedForIsHealed) {
+    settings_.self_heal = false;
+    after(0s, "down");
+    after(5s, "down");
+    engine_.heals(kFault.id);
+    after(1s, "ready");
+    after(10s, "ready");
+    ASSERT_GE(told_.size(), 2U);
+    EXPECT_EQ(told_[1].kind, Cleared);
+    EXPECT_EQ(told_[1].episode.cleared_because, "healed");
+}
+
 TEST_F(EngineTest, AThousandFlipsEndAsOneFlappingFaultAndFewEvents) {
     settings_.timings[900] = {.raise_after = 0ms, .clear_after = 0ms, .quiet_after = 10min};
     for (int flip = 0; flip < 1000; ++flip) {

@@ -152,6 +152,20 @@ std::vector<Case> cases() {
              f.scan.memory_available = 1 << 20;
          }},
         {7,
+         "killed",
+         kCritical,
+         [](F& f) {
+             f.scan.state = "failed";
+             f.scan.load_cause = "killed";
+         }},
+        {7,
+         "killed-or-out-of-memory",
+         kCritical,
+         [](F& f) {
+             f.scan.state = "failed";
+             f.scan.load_cause = "killed-or-out-of-memory";
+         }},
+        {7,
          "sandbox-failed",
          kCritical,
          [](F& f) {

@@ -64,6 +64,32 @@ TEST(MemoryFactsTest, FindsTheControllerOfV1AmongTheMounts) {
     EXPECT_EQ(*memory_of(fixture).usable, 256 * kMiB);
 }
 
+TEST(OomKills, AreThoseOfOurCgroupInEitherHierarchy) {
+    RootFixture v1;
+    v1.file("proc/self/cgroup", "4:memory:/a\n0::/\n")
+        .file("proc/self/mountinfo", "31 1 0:31 / /cg/mem rw - cgroup cgroup rw,memory\n")
+        .file("cg/mem/a/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
+        .file("cg/mem/memory.oom_control", "oom_kill 9\n");
+    EXPECT_EQ(*oom_kills(*Root::open(v1.path())), 3U);
+    RootFixture v2;
+    v2.file("proc/self/cgroup", "0::/system.slice/vigiad.service\n")
+        .file("proc/self/mountinfo", "30 1 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+        .file("sys/fs/cgroup/system.slice/vigiad.service/memory.events",
+              "low 0\nhigh 0\nmax 7\noom 5\noom_kill 2\noom_group_kill 0\n");
+    EXPECT_EQ(*oom_kills(*Root::open(v2.path())), 2U);
+}
+
+TEST(OomKills, AreUnknownWhereNobodyCounts) {
+    RootFixture old;
+    old.file("proc/self/cgroup", "4:memory:/\n")
+        .file("proc/self/mountinfo", "31 1 0:31 / /cg/mem rw - cgroup cgroup rw,memory\n")
+        .file("cg/mem/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n");
+    EXPECT_FALSE(oom_kills(*Root::open(old.path())).is_known());
+    const RootFixture nothing;
+    EXPECT_FALSE(oom_kills(*Root::open(nothing.path())).is_known());
+    EXPECT_FALSE(parse_oom_kills("oom_kill many\n").has_value());
+}
+
 TEST(MemoryFactsTest, LooksAtTheUsualPlacesWhereNobodySaysWhatIsMounted) {
     RootFixture fixture;
     with_meminfo(fixture).file("sys/fs/cgroup/memory.max", "1073741824\n");

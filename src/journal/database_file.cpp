@@ -263,4 +263,9 @@ const char* FileWatch::moved() const noexcept {
     return nullptr;
 }
 
+bool FileWatch::is_elsewhere() const noexcept {
+    const auto now = look(files_[0]);
+    return seen_[0].inode != 0 && now.inode != 0 && now.device != seen_[0].device;
+}
+
 }  // namespace vigia::journal

@@ -62,6 +62,9 @@ public:
     // three stat calls.
     [[nodiscard]] const char* moved() const noexcept;
 
+    // The name now leads to a file on another file system than the one seen.
+    [[nodiscard]] bool is_elsewhere() const noexcept;
+
     // Forgets them.
     void reset() noexcept { seen_ = {}; }
 

@@ -25,8 +25,8 @@ namespace vigia::journal {
 // (Quarantined, Restored, Deleted) are held in memory, in order, and written as one transaction as
 // soon as writing works again: the caller must not send them again. Items that state an intent
 // (Storing, Removing) are not held: the caller stops the work that it was about to do. At most
-// 10,000 events are held; beyond that the oldest of the lowest severity go first, counted in
-// State::lost and told by one Events Dropped event. What is held is not seen by read(),
+// Options::max_held events are held; beyond that the oldest of the lowest severity go first,
+// counted in State::lost and told by one Events Dropped event. What is held is not seen by read(),
 // quarantine() and value().
 struct Change {
     std::vector<Event> events = {};                  // time 0: filled in with the time of commit
@@ -65,6 +65,7 @@ public:
         std::uint64_t reserve = std::uint64_t{16} << 20U;  // bytes of `journal.reserve`, freed on
                                                            // ENOSPC; 0: none
         std::string device_uid = {};                       // stable id of the machine, for `device`
+        std::size_t max_held = 10'000;                     // events held while writing fails
         std::shared_ptr<const Clock> clock = {};           // none: the machine's wall clock
     };
 

@@ -58,7 +58,7 @@ std::size_t Spool::drop_of_rank(int rank, std::size_t excess) {
             if (gone == excess || keep_rank(event) != rank) {
                 return false;
             }
-            ++dropped_[wire::class_uid(event)];
+            note_dropped(event);
             ++gone;
             return true;
         });
@@ -66,6 +66,12 @@ std::size_t Spool::drop_of_rank(int rank, std::size_t excess) {
     events_ -= gone;
     lost_ += gone;
     return gone;
+}
+
+void Spool::note_dropped(const Event& event) {
+    ++dropped_[wire::class_uid(event)];
+    dropped_first_ = std::min(dropped_first_.value_or(event.time), event.time);
+    dropped_last_ = std::max(dropped_last_.value_or(event.time), event.time);
 }
 
 void Spool::fold_oldest() {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
+#include "base/clock.h"
 #include "journal/journal.h"
 
 namespace vigia::journal {
@@ -37,7 +39,16 @@ public:
     // Since the last time it was cleared.
     [[nodiscard]] const DropCounts& dropped() const noexcept { return dropped_; }
 
-    void clear_dropped() noexcept { dropped_.clear(); }
+    // When the first and the last of them happened; nothing: none was dropped.
+    [[nodiscard]] std::optional<WallTime> dropped_first() const noexcept { return dropped_first_; }
+
+    [[nodiscard]] std::optional<WallTime> dropped_last() const noexcept { return dropped_last_; }
+
+    void clear_dropped() noexcept {
+        dropped_.clear();
+        dropped_first_.reset();
+        dropped_last_.reset();
+    }
 
     // Dropped since the beginning.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
@@ -45,12 +56,15 @@ public:
 private:
     void shrink();
     std::size_t drop_of_rank(int rank, std::size_t excess);
+    void note_dropped(const Event& event);
     void fold_oldest();
 
     std::size_t max_events_;
     std::deque<Change> changes_;
     std::size_t events_ = 0;
     DropCounts dropped_;
+    std::optional<WallTime> dropped_first_;
+    std::optional<WallTime> dropped_last_;
     std::uint64_t lost_ = 0;
 };
 

@@ -94,5 +94,22 @@ TEST(Spool, KeepsTheNewestOfEachValueHoweverManyChangesCome) {
     EXPECT_EQ(values.size(), 4U);
 }
 
+TEST(Spool, KnowsWhenTheFirstAndTheLastThatWentHappened) {
+    using namespace std::chrono_literals;
+    Spool spool(10);
+    EXPECT_FALSE(spool.dropped_first().has_value());
+    for (int at = 0; at < 12; ++at) {
+        auto change = change_of(Severity::Minor);
+        change.events[0].time = WallTime{std::chrono::seconds{100 + at}};
+        spool.hold(std::move(change));
+    }
+    ASSERT_GT(spool.lost(), 0U);
+    EXPECT_EQ(spool.dropped_first(), WallTime{100s});
+    EXPECT_EQ(spool.dropped_last(),
+              WallTime{std::chrono::seconds{100 + static_cast<int>(spool.lost()) - 1}});
+    spool.clear_dropped();
+    EXPECT_FALSE(spool.dropped_last().has_value());
+}
+
 }  // namespace
 }  // namespace vigia::journal

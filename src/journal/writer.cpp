@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "journal/writer.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -8,10 +10,11 @@
 #include <ranges>
 #include <utility>
 
+#include "base/files.h"
+
 namespace vigia::journal {
 namespace {
 
-constexpr std::size_t kMaxHeld = 10'000;    // events
 constexpr std::size_t kHeldPerPiece = 500;  // events of one transaction while catching up
 constexpr std::chrono::seconds kRetry{1};
 constexpr std::chrono::seconds kSizeCheck{1};
@@ -21,6 +24,22 @@ constexpr std::chrono::seconds kReserveRetry{5};
 bool may_pass(const Error& error) noexcept {
     constexpr std::array kPassing{ENOSPC, EDQUOT, EROFS, EIO, EBUSY};
     return std::ranges::find(kPassing, error.code.value()) != kPassing.end();
+}
+
+// The file system itself has given up; another mount in its place may be its repaired copy.
+bool is_of_disk(const Error& error) noexcept {
+    return error.code.value() == EROFS || error.code.value() == EIO;
+}
+
+// SQLite often says no more than that input or output failed; the folder says why.
+Error explained(Error error, const std::filesystem::path& folder) {
+    if (error.code.value() == EIO) {
+        const auto probe = open_at(AT_FDCWD, folder.c_str(), O_TMPFILE | O_RDWR, 0600);
+        if (!probe && probe.error().code.value() == EROFS) {
+            error.code = probe.error().code;
+        }
+    }
+    return error;
 }
 
 bool is_empty(const Change* change) noexcept {
@@ -40,7 +59,7 @@ Writer::Writer(const Journal::Options& options, Reader& reader, Positions& posit
       reader_(reader),
       positions_(positions),
       watch_(options.file),
-      spool_(kMaxHeld),
+      spool_(options.max_held),
       reserve_(options.file.parent_path() / "journal.reserve", options.reserve),
       retention_({.max_bytes = options.max_bytes, .max_age = options.max_age}) {}
 
@@ -106,14 +125,16 @@ void Writer::write(std::vector<Request> requests, std::vector<Answer>& answers) 
 
 void Writer::settle(const Result<>& result) {
     state_.ok = result.has_value();
+    refuses_ = !result && is_of_disk(result.error());
     if (result) {
         state_.error.clear();
         state_.error_number = 0;
         failing_until_.reset();
         after_success();
     } else {
-        state_.error = result.error().message();
-        state_.error_number = result.error().code.value();
+        const auto error = explained(result.error(), options_.file.parent_path());
+        state_.error = error.message();
+        state_.error_number = error.code.value();
         failing_until_ = BootClock::now() + kRetry;
     }
 }
@@ -130,6 +151,9 @@ Result<> Writer::attempt_or_renew(Changes changes, Stored& stored) {
 
 Result<> Writer::attempt(Changes changes, Stored& stored) {
     TRY(ensure_open());
+    if (refuses_ && watch_.is_elsewhere()) {
+        TRY(reopen());
+    }
     if (const char* moved = watch_.moved(); moved != nullptr) {
         return std::unexpected(
             Error{.code = {EUCLEAN, std::system_category()}, .context = std::string(moved)});

@@ -76,6 +76,7 @@ private:
     [[nodiscard]] Result<> ensure_open();
     [[nodiscard]] Result<> open_store();
     [[nodiscard]] Result<> take_over();
+    [[nodiscard]] Result<> reopen();
     [[nodiscard]] Result<> renew(std::string reason);
     [[nodiscard]] Result<bool> retain();
     void continue_retention(std::vector<Answer>& answers);
@@ -97,6 +98,7 @@ private:
     std::optional<Lost> lost_journal_;
     DropCounts overflow_;             // of the inbox, to be told
     bool tell_unclean_stop_ = false;  // to be told
+    bool refuses_ = false;            // the last attempt: EROFS or EIO
     bool proven_ = true;              // this file has taken a transaction since it was begun
     BootTime renewed_at_{};
     std::optional<BootTime> failing_until_;  // no further attempt for telemetry before

@@ -75,6 +75,24 @@ Result<> Writer::take_over() {
     return {};
 }
 
+// A disk that failed under us was repaired and mounted anew: its journal goes on, unless it is an
+// older copy, whose numbers would be given twice.
+Result<> Writer::reopen() {
+    const auto before = state();
+    const bool tell_unclean_stop = tell_unclean_stop_;
+    reader_.close();
+    store_.reset();
+    watch_.reset();
+    TRY(ensure_open());
+    // It was this run that did not close it.
+    state_.unclean = before.unclean;
+    tell_unclean_stop_ = tell_unclean_stop;
+    if (store_->epoch() == before.epoch && store_->last() < before.last) {
+        return renew("journal-replaced");
+    }
+    return {};
+}
+
 Result<> Writer::renew(std::string reason) {
     const auto now = BootClock::now();
     if (!proven_ && now - renewed_at_ < kRenewAgain) {
@@ -145,8 +163,7 @@ Event Writer::event(Severity severity, std::string message, EventsDroppedBody bo
 
 Change Writer::told_losses() const {
     Change told;
-    const auto tell = [&](const DropCounts& counts, const char* reason, const char* why) {
-        EventsDroppedBody body{.reason = reason};
+    const auto tell = [&](const DropCounts& counts, EventsDroppedBody body, const char* why) {
         const auto count = add_to(body.per_class, counts);
         if (count > 0) {
             told.events.push_back(event(Severity::Major,
@@ -154,8 +171,14 @@ Change Writer::told_losses() const {
                                         std::move(body)));
         }
     };
-    tell(overflow_, "telemetry-overflow", "they came faster than the journal could write");
-    tell(spool_.dropped(), "storage-failed", "the journal could not be written for too long");
+    tell(overflow_,
+         {.reason = "telemetry-overflow"},
+         "they came faster than the journal could write");
+    tell(spool_.dropped(),
+         {.reason = "storage-failed",
+          .first_time = spool_.dropped_first(),
+          .last_time = spool_.dropped_last()},
+         "the journal could not be written for too long");
     if (tell_unclean_stop_) {
         told.events.push_back(event(
             Severity::Informational,

@@ -96,6 +96,9 @@ struct EventsDroppedBody {
     std::string reason = {};        // stable word, see docs/EVENTS.md
     std::uint64_t undelivered = 0;  // of them, those that a sink had not acknowledged
     std::string epoch = {};         // of the range, where it is not the journal's own
+    // When the first and the last of them happened, where they never had a number.
+    std::optional<WallTime> first_time = {};
+    std::optional<WallTime> last_time = {};
 };
 
 enum class FaultPhase : std::uint8_t { Raised, Updated, Cleared, AllCleared };

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/files.h"
+#include "scand/test_hooks.h"
 
 namespace vigia::scand {
 namespace {
@@ -195,7 +196,11 @@ Result<Confinement> confine_zygote(const ZygoteTerms& terms) {
     Confinement confinement;
     // In the new root there is no /proc any more.
     confinement.memory_size = TRY(open_at(AT_FDCWD, "/proc/self/statm", O_RDONLY));
-    const auto entered = settle_in_empty_root(terms, confinement);
+    confinement.walls = walls_of_test(terms.folders);
+    const auto& walls = confinement.walls;
+    const auto entered =
+        walls.files ? settle_in_empty_root(terms, confinement)
+                    : Result<>{fail(std::errc::operation_not_permitted, "taken away by a test")};
     if (!entered) {
         confinement.definition_folders.clear();
         confinement.temporary_folders.clear();
@@ -203,12 +208,15 @@ Result<Confinement> confine_zygote(const ZygoteTerms& terms) {
     }
     TRY(sandbox::drop_privileges(terms.user));
     TRY(sandbox::die_with(terms.daemon));
-    const int abi = TRY(restrict_zygote_files(confinement));
+    const int abi = walls.files ? TRY(restrict_zygote_files(confinement)) : 0;
     // With neither, the system-call filter still holds, and scanning goes on: the daemon reads it
     // out of the description and raises fault 108.
-    TRY(sandbox::restrict_system_calls(zygote_system_calls()));
+    if (walls.calls) {
+        TRY(sandbox::restrict_system_calls(zygote_system_calls()));
+    }
     confinement.description =
-        fmt::format("seccomp, {}, {}",
+        fmt::format("{}, {}, {}",
+                    walls.calls ? "seccomp" : "no seccomp",
                     abi > 0 ? fmt::format("landlock abi {}", abi) : "no landlock",
                     entered ? "namespaces" : "no namespaces: " + entered.error().message());
     return confinement;
@@ -227,13 +235,15 @@ Result<UniqueFd> confine_worker(const WorkerTerms& terms, UniqueFd socket) {
     if (::syscall(SYS_close_range, kWorkerSocket + 1, UINT_MAX, 0) < 0) {
         return fail_errno("close what belongs to the zygote");
     }
-    {
+    if (terms.walls.files) {
         const auto folder =
             TRY(open_at(AT_FDCWD, terms.temporary_folder.c_str(), O_PATH | O_DIRECTORY));
         TRY(sandbox::restrict_files(
             std::array{sandbox::FileRight{.descriptor = folder.get(), .writable = true}}));
     }
-    TRY(sandbox::restrict_system_calls(worker_system_calls()));
+    if (terms.walls.calls) {
+        TRY(sandbox::restrict_system_calls(worker_system_calls()));
+    }
     return placed;
 }
 

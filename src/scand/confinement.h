@@ -18,11 +18,19 @@
 // each worker before it looks at a file.
 namespace vigia::scand {
 
+// Which walls are to stand: all of them, but where a test of what the daemon then says takes some
+// away (test_hooks.h).
+struct Walls {
+    bool files = true;  // Landlock and the empty root
+    bool calls = true;  // seccomp
+};
+
 struct Confinement {
     std::vector<std::string> definition_folders;  // their names inside
     std::vector<std::string> temporary_folders;   // one per slot
     std::string description;                      // "seccomp, landlock abi 7, namespaces"
     UniqueFd memory_size;                         // /proc/self/statm of the zygote
+    Walls walls = {};
 };
 
 struct ZygoteTerms {
@@ -42,6 +50,7 @@ struct WorkerTerms {
     std::uint64_t temporary_space = 0;
     std::uint64_t memory = 0;  // beyond what the zygote has
     int memory_size = -1;      // Confinement::memory_size
+    Walls walls = {};
 };
 
 // In the forked worker, on top of what holds the zygote. Closes every descriptor but standard error

@@ -3,10 +3,12 @@
 
 #ifdef VIGIA_TEST_HOOKS
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -53,6 +55,16 @@ std::optional<wire::ScanDone> run_test_hook(const HookTarget& target) {
         .outcome = kError,
         .text = escape::prove(
             {.file = target.file, .socket = target.socket, .own_folder = target.own_folder})};
+}
+
+Walls walls_of_test(std::span<const UniqueFd> definition_folders) {
+    const auto has = [&](const char* name) {
+        return std::ranges::any_of(definition_folders, [&](const UniqueFd& folder) {
+            return ::faccessat(folder.get(), name, F_OK, 0) == 0;
+        });
+    };
+    return {.files = !has("vigia-test-no-file-walls.hdb"),
+            .calls = !has("vigia-test-no-call-walls.hdb")};
 }
 
 }  // namespace vigia::scand

@@ -203,7 +203,8 @@ void Zygote::be_worker(std::uint32_t number, UniqueFd socket, pid_t zygote) {
                                                 .temporary_folder = folder,
                                                 .temporary_space = terms_.temporary_space,
                                                 .memory = terms_.worker_memory,
-                                                .memory_size = confinement_.memory_size.get()},
+                                                .memory_size = confinement_.memory_size.get(),
+                                                .walls = confinement_.walls},
                                                std::move(socket)),
                                 "confine a worker");
         TRY(engine_.use_temporary_folder(folder));

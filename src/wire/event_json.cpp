@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "wire/event_kinds.h"
 #include "wire/evidence_json.h"
+#include "wire/exact_bytes.h"
 
 namespace vigia::wire {
 namespace {
@@ -16,15 +17,6 @@ using Json = nlohmann::ordered_json;  // a person who reads the line finds time 
 
 constexpr const char* kSchemaVersion = "1.4.0";  // the first with class 6008
 constexpr const char* kProduct = "Vig\u00eda";
-
-void put_bytes(Json& object, const std::string& key, std::string_view bytes) {
-    std::string text = utf8_lossy(bytes);
-    const bool exact = text == bytes;
-    object[key] = std::move(text);
-    if (!exact) {
-        object[key + "_base64"] = base64(bytes);
-    }
-}
 
 void put_if(Json& object, const char* key, std::string_view text) {
     if (!text.empty()) {
@@ -168,6 +160,10 @@ void put_body(Json& out, const Event& /*event*/, const EventsDroppedBody& body) 
     ours["first"] = body.first;
     ours["last"] = body.last;
     put_if(ours, "epoch", body.epoch);
+    if (body.first_time && body.last_time) {
+        ours["first_time"] = to_iso8601(*body.first_time);
+        ours["last_time"] = to_iso8601(*body.last_time);
+    }
     ours["count"] = nullptr;
     ours["per_class"] = Json::object();
     std::uint64_t count = 0;

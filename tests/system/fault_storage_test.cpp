@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// links: vigia_journal
 // Fault 104 on a disk of the test's own: full, read-only, and files damaged or taken away.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <random>
 
-#include "base/files.h"
-#include "support/told_faults.h"
-#include "support/watched_disk.h"
+#include "base/clock.h"
+#include "journal/journal.h"
+#include "support/storage_faults.h"
 
 namespace vigia::test {
 namespace {
@@ -24,92 +22,6 @@ using namespace std::chrono_literals;
 using testing::Contains;
 using testing::HasSubstr;
 
-constexpr int kStorage = 104;
-constexpr int kUser = 5;
-
-class FaultStorage : public WatchedDisk {
-protected:
-    FaultStorage() : store_(ground_.loop("store", "ext4", 64)) {}
-
-    // Its state on the small disk, what it watches on the other one.
-    [[nodiscard]] Instance::Options on_small_disk() const {
-        return {.prefix = store_,
-                .watch = {watched_.native()},
-                .more = quiet_policy("overrides = [{ id = 104, window = \"3s\", "
-                                     "clear_after = \"0ms\" }]")};
-    }
-
-    // Takes all room that is left, to the last block.
-    void fill() const {
-        const auto filler =
-            open_at(AT_FDCWD, (store_ / "filler").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-        ASSERT_TRUE(filler.has_value());
-        for (std::size_t size = std::size_t{1} << 20U; size >= 512; size /= 2) {
-            const std::string block(size, 'f');
-            while (::write(filler->get(), block.data(), size) > 0) {
-            }
-        }
-    }
-
-    void make_room() const { fs::remove(store_ / "filler"); }
-
-    static void remount(const fs::path& point, unsigned long flags) {
-        ASSERT_EQ(::mount(nullptr, point.c_str(), nullptr, MS_REMOUNT | flags, nullptr), 0)
-            << std::system_category().message(errno);
-    }
-
-    // Another infected file, so that something has to be written down.
-    fs::path infect() {
-        auto file = watched_ / fmt::format("bad-{}", ++infected_);
-        write_file(file, eicar_);
-        return file;
-    }
-
-    [[nodiscard]] std::size_t infected_left() const {
-        std::size_t left = 0;
-        for (const auto& entry : fs::directory_iterator(watched_)) {
-            left += entry.path().filename().native().starts_with("bad-") ? 1U : 0U;
-        }
-        return left;
-    }
-
-    // Each episode of the fault was told once and ended once, in the file and in the journal.
-    void expect_told_once(const Instance& instance, std::size_t episodes) const {
-        ASSERT_TRUE(eventually([&] {
-            return told_faults(lines_of(instance.path("var/log/vigia/events.jsonl"))) ==
-                   told_faults(instance.events("fault"));
-        })) << "the file has what the journal has";
-        std::size_t found = 0;
-        const auto episodes_told = told_faults(instance.events("fault"));
-        for (const auto& [uid, told] : episodes_told) {
-            found += told.id == kStorage ? 1U : 0U;
-            EXPECT_EQ(told.raised, 1) << told.id << " " << uid;
-            EXPECT_EQ(told.recovered, 0) << told.id << " " << uid;
-            EXPECT_EQ(told.cleared, 1) << told.id << " " << uid;
-        }
-        EXPECT_EQ(found, episodes);
-        const auto history = instance.json({"faults", "history"});
-        for (const auto& episode : history.at("episodes")) {
-            EXPECT_EQ(episode.at("cleared_because"), "condition-gone") << episode.dump();
-        }
-        expect_no_gap_and_nothing_twice(lines_of(instance.path("var/log/vigia/events.jsonl")));
-    }
-
-    // A fault of another kind that stays.
-    void loosen_a_folder(const Instance& instance) const {
-        ASSERT_EQ(::chmod(instance.path("var/lib/vigia").c_str(), 0777), 0);
-        ASSERT_TRUE(eventually([&] { return raised_cause(instance, kUser) == "perm-changed"; }));
-    }
-
-    void tighten_it(const Instance& instance) const {
-        ASSERT_EQ(::chmod(instance.path("var/lib/vigia").c_str(), 0755), 0);
-        ASSERT_TRUE(eventually([&] { return raised_fault(instance, kUser).is_null(); }));
-    }
-
-    fs::path store_;
-    int infected_ = 0;
-};
-
 TEST_F(FaultStorage, AFullDiskIsSaidDetectionGoesOnAndItClearsWhenThereIsRoom) {
     Instance instance(on_small_disk());
     ASSERT_TRUE(instance.start());
@@ -118,7 +30,7 @@ TEST_F(FaultStorage, AFullDiskIsSaidDetectionGoesOnAndItClearsWhenThereIsRoom) {
     ASSERT_TRUE(eventually([&] {
         fill();
         infect();
-        fault = raised_fault(instance, kStorage);
+        fault = raised_fault(instance, kStorageFault);
         return fault.is_object() && fault.at("severity") == "critical";
     })) << "no quarantine, but no fault either: "
         << instance.cli({"faults", "list"}).out;
@@ -136,7 +48,7 @@ TEST_F(FaultStorage, AFullDiskIsSaidDetectionGoesOnAndItClearsWhenThereIsRoom) {
     EXPECT_TRUE(fs::exists(last)) << "nowhere to put it";
 
     make_room();
-    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorage).is_null(); }));
+    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
     EXPECT_TRUE(eventually([&] { return infected_left() == 0; }))
         << infected_left() << " of " << infected_;
     EXPECT_TRUE(eventually([&] { return instance.settled(); }));
@@ -153,15 +65,15 @@ TEST_F(FaultStorage, AVaultThatIsReadOnlyIsCriticalAndClearsWhenItIsWritableAgai
     ASSERT_TRUE(instance.start());
     remount(vault, MS_RDONLY);
     infect();
-    ASSERT_TRUE(eventually([&] { return raised_cause(instance, kStorage) == "read-only"; }))
+    ASSERT_TRUE(eventually([&] { return raised_cause(instance, kStorageFault) == "read-only"; }))
         << instance.cli({"faults", "list"}).out;
-    const auto fault = raised_fault(instance, kStorage);
+    const auto fault = raised_fault(instance, kStorageFault);
     EXPECT_EQ(fault.at("severity"), "critical");
     EXPECT_EQ(fault.at("evidence").at("what"), Json::array({"quarantine"}));
     EXPECT_EQ(fault.at("evidence").at("errno"), EROFS);
     EXPECT_EQ(instance.status().at("state"), "degraded");
     remount(vault, 0);
-    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorage).is_null(); }));
+    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
     EXPECT_TRUE(eventually([&] { return infected_left() == 0; }));
     expect_told_once(instance, 1);
 }
@@ -170,7 +82,7 @@ TEST_F(FaultStorage, AJournalDamagedUnderItIsReplacedAndWhatIsRaisedIsToldAgain)
     Instance instance(on_small_disk());
     ASSERT_TRUE(instance.start());
     ASSERT_NO_FATAL_FAILURE(loosen_a_folder(instance));
-    const auto episode = raised_fault(instance, kUser).at("episode").get<std::string>();
+    const auto episode = raised_fault(instance, kUserFault).at("episode").get<std::string>();
     const auto epoch = instance.events().back().at("vigia").at("journal_epoch");
     std::mt19937 random(7);
     for (const char* name : {"journal.db", "journal.db-wal"}) {
@@ -182,13 +94,14 @@ TEST_F(FaultStorage, AJournalDamagedUnderItIsReplacedAndWhatIsRaisedIsToldAgain)
         std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << bytes;
     }
     infect();
-    ASSERT_TRUE(eventually([&] { return raised_cause(instance, kStorage) == "database-damaged"; }))
-        << instance.cli({"faults", "list"}).out;
-    const auto aside = raised_fault(instance, kStorage).at("evidence").at("set_aside");
+    ASSERT_TRUE(eventually([&] {
+        return raised_cause(instance, kStorageFault) == "database-damaged";
+    })) << instance.cli({"faults", "list"}).out;
+    const auto aside = raised_fault(instance, kStorageFault).at("evidence").at("set_aside");
     EXPECT_THAT(aside.get<std::string>(), HasSubstr("journal.db.damaged-"));
     EXPECT_TRUE(fs::exists(aside.get<std::string>()));
     EXPECT_TRUE(eventually([&] { return infected_left() == 0; }));
-    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorage).is_null(); }));
+    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
 
     const auto told = told_faults(instance.events("fault"));
     ASSERT_TRUE(told.contains(episode)) << "what is raised is in the new journal as well";
@@ -203,16 +116,102 @@ TEST_F(FaultStorage, AJournalDamagedUnderItIsReplacedAndWhatIsRaisedIsToldAgain)
     EXPECT_EQ(told_faults(instance.events("fault")).at(episode).cleared, 1);
 }
 
+// As if the daemon had been killed between the two.
+TEST_F(FaultStorage, AJournalRenewedWithoutTellingAgainIsToldAtTheNextStart) {
+    Instance instance(on_small_disk());
+    ASSERT_TRUE(instance.start());
+    ASSERT_NO_FATAL_FAILURE(loosen_a_folder(instance));
+    const auto episode = raised_fault(instance, kUserFault).at("episode").get<std::string>();
+    instance.kill(SIGKILL);
+    ASSERT_TRUE(instance.wait(10s).has_value());
+    {
+        const auto journal = journal::Journal::open(
+            {.file = instance.path("var/lib/vigia/journal.db"), .device_name = "", .boot_id = ""});
+        ASSERT_TRUE(journal.has_value());
+        ASSERT_TRUE((*journal)->begin_epoch("journal-damaged").has_value());
+    }
+    ASSERT_TRUE(instance.start());
+    ASSERT_TRUE(eventually([&] { return told_faults(instance.events("fault")).contains(episode); }))
+        << "what is raised is in the new journal as well";
+    ASSERT_NO_FATAL_FAILURE(tighten_it(instance));
+    const auto told = told_faults(instance.events("fault")).at(episode);
+    EXPECT_EQ(told.recovered, 1);
+    EXPECT_EQ(told.cleared, 1);
+}
+
+// The reserve is used up and more happens than can be held: what is lost is told once, and what
+// there was is what is there and what is lost.
+TEST_F(FaultStorage, WhatIsLostOnAFullDiskIsToldOnceAndTheNumbersAddUp) {
+    constexpr std::uint64_t kHeld = 30;
+    auto few = on_small_disk();
+    few.environment = {fmt::format("VIGIA_TEST_JOURNAL_HELD={}", kHeld)};
+    Instance instance(few);
+    ASSERT_TRUE(instance.start());
+    ASSERT_TRUE(eventually([&] {
+        fill();
+        infect();
+        const auto fault = raised_fault(instance, kStorageFault);
+        return fault.is_object() && fault.at("cause") == "disk-full";
+    }));
+    const auto lost = [&] {
+        const auto fault = raised_fault(instance, kStorageFault);
+        return fault.is_object() ? fault.at("evidence").at("events_lost").get<std::uint64_t>() : 0;
+    };
+    const auto begun = to_iso8601(Clock().wall());
+    ASSERT_TRUE(eventually([&] {
+        fill();
+        infect();
+        return lost() > kHeld;
+    })) << raised_fault(instance, kStorageFault).dump(1);
+    const auto ended = to_iso8601(Clock().wall());
+    make_room();
+    ASSERT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
+    ASSERT_TRUE(eventually([&] { return infected_left() == 0 && instance.settled(); }));
+    ASSERT_TRUE(eventually([&] { return in_vault(instance) == std::size_t(infected_); }));
+
+    const auto events = instance.events();
+    std::vector<Json> dropped;
+    std::uint64_t kept_of_class = 0;
+    std::uint64_t canaries = 0;
+    for (const auto& event : events) {
+        if (word_of(event) == "events-dropped") {
+            dropped.push_back(event.at("vigia").at("dropped"));
+        }
+        const bool of_class = event.at("class_uid") == 2004;
+        kept_of_class += of_class ? 1U : 0U;
+        canaries += of_class && event.at("vigia").at("severity") == "informational" ? 1U : 0U;
+    }
+    ASSERT_EQ(dropped.size(), 1U) << Json(dropped).dump(1);
+    EXPECT_EQ(dropped[0].at("reason"), "storage-failed");
+    std::uint64_t sum = 0;
+    for (const auto& [cls, count] : dropped[0].at("per_class").items()) {
+        sum += count.get<std::uint64_t>();
+    }
+    EXPECT_EQ(dropped[0].at("count"), sum);
+    EXPECT_GT(sum, kHeld);
+    EXPECT_LE(dropped[0].at("first_time"), dropped[0].at("last_time"));
+    EXPECT_LE(dropped[0].at("first_time").get<std::string>(), ended);
+    EXPECT_GE(dropped[0].at("last_time").get<std::string>(), begun);
+    // Of each infected file that was found two things were told: that, and whether it was put away.
+    const auto lost_of_class = dropped[0].at("per_class").value("2004", std::uint64_t{0});
+    EXPECT_GT(lost_of_class, 0U);
+    const auto found = instance.status().at("scan").at("detections").get<std::uint64_t>();
+    EXPECT_EQ(kept_of_class + lost_of_class, 2 * found + canaries);
+    EXPECT_EQ(events.back().at("metadata").at("sequence"), events.size()) << "gapless";
+    expect_told_once(instance, 1);
+}
+
 TEST_F(FaultStorage, AJournalDeletedUnderItIsBegunAnewAndWhatIsRaisedIsToldAgain) {
     Instance instance(on_small_disk());
     ASSERT_TRUE(instance.start());
     ASSERT_NO_FATAL_FAILURE(loosen_a_folder(instance));
-    const auto episode = raised_fault(instance, kUser).at("episode").get<std::string>();
+    const auto episode = raised_fault(instance, kUserFault).at("episode").get<std::string>();
     for (const char* name : {"journal.db", "journal.db-wal", "journal.db-shm"}) {
         fs::remove(instance.path("var/lib/vigia") / name);
     }
-    ASSERT_TRUE(eventually([&] { return raised_cause(instance, kStorage) == "journal-deleted"; }));
-    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorage).is_null(); }));
+    ASSERT_TRUE(
+        eventually([&] { return raised_cause(instance, kStorageFault) == "journal-deleted"; }));
+    EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
     const auto told = told_faults(instance.events("fault"));
     ASSERT_TRUE(told.contains(episode));
     EXPECT_EQ(told.at(episode).recovered, 1);
@@ -227,7 +226,7 @@ TEST_F(FaultStorage, AJournalDeletedUnderItIsBegunAnewAndWhatIsRaisedIsToldAgain
     instance.kill(SIGKILL);
     ASSERT_TRUE(instance.wait(10s).has_value());
     ASSERT_TRUE(instance.start());
-    EXPECT_EQ(raised_fault(instance, kUser).at("episode"), episode);
+    EXPECT_EQ(raised_fault(instance, kUserFault).at("episode"), episode);
     ASSERT_NO_FATAL_FAILURE(tighten_it(instance));
     const auto after = told_faults(instance.events("fault")).at(episode);
     EXPECT_EQ(after.raised, 0);
@@ -246,11 +245,11 @@ TEST_F(FaultStorage, AnEventsFileThatIsRemovedOrReplacedIsSaidAndMinor) {
             write_file(file, "somebody else's\n");
         }
         infect();  // it is missed when something is written
-        ASSERT_TRUE(
-            eventually([&] { return raised_cause(instance, kStorage) == "events-file-lost"; }));
-        EXPECT_EQ(raised_fault(instance, kStorage).at("severity"), "minor");
+        ASSERT_TRUE(eventually(
+            [&] { return raised_cause(instance, kStorageFault) == "events-file-lost"; }));
+        EXPECT_EQ(raised_fault(instance, kStorageFault).at("severity"), "minor");
         EXPECT_EQ(instance.status().at("state"), "protected") << "minor faults leave it so";
-        EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorage).is_null(); }));
+        EXPECT_TRUE(eventually([&] { return raised_fault(instance, kStorageFault).is_null(); }));
     }
     const auto told = told_faults(instance.events("fault"));
     EXPECT_EQ(told.size(), 2U);

@@ -8,9 +8,16 @@
 
 namespace vigia::health::faults {
 
-// Evidence: what[] (journal, quarantine, events-file), error, errno, path, bytes_free,
-// events_waiting, events_lost; damage: set_aside, reason.
+// Evidence: what[] (journal, quarantine, definitions, events-file), error, errno, path, bytes_free,
+// events_waiting, events_lost; definitions: definitions_in; damage: set_aside, reason.
 namespace storage_unavailable_parts {
+
+// Only where definitions are among what cannot be written.
+inline constexpr Step kStandIn{
+    .text = {.en = "The engine goes on with definitions kept in {definitions_in}, which takes "
+                   "memory; they move back by themselves.",
+             .es = "El motor sigue con definiciones guardadas en {definitions_in}, que ocupan "
+                   "memoria; vuelven a su sitio por sí solas."}};
 
 inline constexpr std::array kFull{
     Step{.text = {.en = "Make room on the file system of {path}; writing goes on within a second.",
@@ -25,6 +32,7 @@ inline constexpr std::array kFull{
              .es = "Guarde menos en el registro ([journal] max_size de la política), o borre de la "
                    "cuarentena lo que ya no haga falta."},
         .command = "vigia quarantine list"},
+    kStandIn,
 };
 
 inline constexpr std::array kReadOnly{
@@ -37,12 +45,14 @@ inline constexpr std::array kReadOnly{
         .command = "dmesg --level=err | tail"},
     Step{.text = {.en = "Make it writable again.", .es = "Hágalo escribible otra vez."},
          .command = "mount -o remount,rw $(findmnt -n -o TARGET --target {path})"},
+    kStandIn,
 };
 
 inline constexpr std::array kDisk{
     Step{.text = {.en = "Check the disk; the connector goes on trying each second.",
                   .es = "Compruebe el disco; el conector lo intenta cada segundo."},
          .command = "dmesg --level=err | tail"},
+    kStandIn,
 };
 
 inline constexpr std::array kDamaged{
@@ -163,6 +173,9 @@ inline Finding probe(const Facts& facts, const Timing& timing) {
     if (!storage.known) {
         return Finding::unknown("the journal has not reported yet");
     }
+    Evidence::Members evidence{{"bytes_free", storage.bytes_free},
+                               {"events_waiting", storage.events_waiting},
+                               {"events_lost", storage.events_lost}};
     Refused refused;
     if (!storage.journal_ok) {
         refused.add(
@@ -172,15 +185,19 @@ inline Finding probe(const Facts& facts, const Timing& timing) {
         refused.add(
             "quarantine", storage.vault_error, storage.vault_error_number, storage.journal_path);
     }
+    if (!storage.definitions_ok) {
+        refused.add("definitions",
+                    storage.definitions_error,
+                    storage.definitions_error_number,
+                    storage.definitions_path);
+        evidence.emplace_back("definitions_in", storage.definitions_stand_in);
+    }
     if (!storage.events_file_ok) {
         refused.add("events-file",
                     storage.events_file_error,
                     storage.events_file_error_number,
                     storage.events_file);
     }
-    Evidence::Members evidence{{"bytes_free", storage.bytes_free},
-                               {"events_waiting", storage.events_waiting},
-                               {"events_lost", storage.events_lost}};
     if (!refused.what.empty()) {
         evidence.emplace_back("what", std::move(refused.what));
         evidence.emplace_back("error", refused.error);
