@@ -2,7 +2,7 @@
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
 usage: run.sh [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  scan
+  engine-memory  worker-death  foreground  burst  scan  faults
 environment:
   VIGIA_BENCH_ROUNDS   5      fewer for a trial; a figure counts from five on
   VIGIA_BENCH_MINUTES  8      of one scenario; no round is begun that would end later
@@ -10,6 +10,7 @@ environment:
   VIGIA_BENCH_FILES    4000   files of the tree of foreground
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected
   VIGIA_BENCH_SCANNED  863    files of scan
+  VIGIA_BENCH_RAISES   200    raises of each fault
   VIGIA_BENCH_REPORT   docs/BENCHMARKS.md
   VIGIA_BENCH_PROGRAMS build/release/bin
 """
@@ -25,7 +26,7 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "faults"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
