@@ -2,7 +2,7 @@
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
 usage: run.sh [--quick] [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  scan  idle
+  engine-memory  worker-death  foreground  burst  scan  idle  faults
 --quick: one small round of each, a trial of the scenarios; the report goes nowhere unless
 VIGIA_BENCH_REPORT says where.
 environment:
@@ -13,6 +13,7 @@ environment:
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected
   VIGIA_BENCH_SCANNED  863    files of scan
   VIGIA_BENCH_IDLE     60     seconds of a round of idle
+  VIGIA_BENCH_RAISES   200    raises of each fault
   VIGIA_BENCH_REPORT   docs/BENCHMARKS.md
   VIGIA_BENCH_PROGRAMS build/release/bin
 """
@@ -28,7 +29,7 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle", "faults"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

@@ -47,11 +47,14 @@ int number_of(const std::string& error) {
 
 void Components::collect_facts(Facts& facts) {
     const auto policy = policies_.current();
-    facts.wanted = {.copies_and_moves = policy->policy->files.monitor_copies_and_moves,
-                    .exec_gate = policy->policy->files.on_execute != ExecMode::Off,
-                    .processes = policy->policy->processes.monitor,
-                    .flows = policy->policy->network.device_flow_correlation,
-                    .definition_sources = !policy->policy->definitions.sources.empty()};
+    facts.wanted = {
+        .copies_and_moves = policy->policy->files.monitor_copies_and_moves,
+        .exec_gate = policy->policy->files.on_execute != ExecMode::Off,
+        .processes = policy->policy->processes.monitor,
+        .flows = policy->policy->network.device_flow_correlation,
+        .definition_sources = !policy->policy->definitions.sources.empty(),
+        .outlets = std::ranges::any_of(
+            policy->policy->sinks, [](const SinkConfig& sink) { return sink.kind != "jsonl"; })};
     collect_scan_service(facts);
     retry_when_memory_grows(facts);
     HostFacts host;

@@ -82,6 +82,13 @@ protected:
 
 using enum Transition::Kind;
 
+Episode raised(int id, WallTime at) {
+    Episode episode;
+    episode.id = id;
+    episode.raised_at = at;
+    return episode;
+}
+
 TEST_F(EngineTest, RaisesOnlyAfterTheConditionHasHeldAndSaysWhenToLookAgain) {
     after(0s, "down");
     EXPECT_TRUE(told_.empty());
@@ -177,7 +184,7 @@ TEST_F(EngineTest, AnEpisodeThatWasOpenGoesOnAfterARestart) {
 TEST_F(EngineTest, WhatWasRaisedBeforeARestartCountsForFlapping) {
     std::vector<Episode> history;
     for (const auto age : {10min, 20min, 30min, 40min, 50min}) {
-        history.push_back({.id = kFault.id, .raised_at = facts_.wall - age});
+        history.push_back(raised(kFault.id, facts_.wall - age));
     }
     engine_.remember(history, facts_.wall, facts_.now);
     after(0s, "down");
@@ -189,10 +196,10 @@ TEST_F(EngineTest, WhatWasRaisedBeforeARestartCountsForFlapping) {
 TEST_F(EngineTest, WhatIsOlderThanAnHourOrOfTheFutureOrOfOthersDoesNotCount) {
     std::vector<Episode> history;
     for (const auto age : {10min, 20min, 30min, 40min, 61min}) {
-        history.push_back({.id = kFault.id, .raised_at = facts_.wall - age});
+        history.push_back(raised(kFault.id, facts_.wall - age));
     }
-    history.push_back({.id = kFault.id, .raised_at = facts_.wall + 1min});
-    history.push_back({.id = kFault.id + 1, .raised_at = facts_.wall - 1min});
+    history.push_back(raised(kFault.id, facts_.wall + 1min));
+    history.push_back(raised(kFault.id + 1, facts_.wall - 1min));
     engine_.remember(history, facts_.wall, facts_.now);
     after(0s, "down");
     after(5s, "down");

@@ -29,6 +29,7 @@ struct Facts {
         bool processes = true;
         bool flows = true;
         bool definition_sources = false;
+        bool outlets = true;  // sinks beside the event file of the host
 
         [[nodiscard]] bool any_ebpf() const { return processes || flows; }
     } wanted = {};

@@ -93,6 +93,7 @@ inline constexpr Fault event_delivery_stalled{
                 .es = "Se notifica cuando un destino no ha recibido eventos durante 30 segundos; "
                       "grave cuando lo que espera ocupa más del 80 % del registro."},
     .gate = "[[sinks]]",
+    .wanted = [](const Facts::Wanted& wanted) { return wanted.outlets; },
     .causes = event_delivery_stalled_parts::kCauses,
     .probe = event_delivery_stalled_parts::probe,
     .timing = {.raise_after = std::chrono::seconds{30}},
