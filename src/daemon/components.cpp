@@ -69,6 +69,10 @@ Components::~Components() {
     if (definition_watch_) {
         definition_watch_->stop();
     }
+    if (health_) {
+        stopping_ = true;
+        health_->stop();  // a look at the facts that is under way asks it for its view
+    }
     health_.reset();
     sources_.clear();
     self_tests_ = {};
