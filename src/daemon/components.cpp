@@ -82,6 +82,10 @@ Components::~Components() {
         const std::scoped_lock lock(poke_mutex_);
         poked_ = nullptr;
     }
+    if (health_) {
+        stopping_ = true;
+        health_->stop();  // a look at the facts that is under way asks it for its view
+    }
     health_.reset();
     sources_.clear();
     self_tests_ = {};

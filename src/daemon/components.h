@@ -165,6 +165,7 @@ private:
     mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
+    std::atomic<bool> stopping_ = false;
     std::optional<BootTime> moved_at_;  // the watermark; the loop's, as the next
     std::uint64_t offered_at_move_ = 0;
     UniqueFd mount_watch_;

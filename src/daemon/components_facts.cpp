@@ -108,7 +108,7 @@ void Components::collect_machine(Facts& facts) {
     }
     const auto now = BootClock::now();
     const auto fresh = !live ? std::chrono::seconds{0} : wrong ? kWrong : kSound;
-    if (!examined_at_ || now - *examined_at_ >= fresh) {
+    if (!stopping_ && (!examined_at_ || now - *examined_at_ >= fresh)) {
         machine_ = host::examine(*host_root_, {.look_for_listeners = live});
         examined_at_ = now;
     }

@@ -137,9 +137,18 @@ HealthMonitor::HealthMonitor(Parts parts) : parts_(std::move(parts)), started_(B
 }
 
 HealthMonitor::~HealthMonitor() {
+    stop();
+}
+
+void HealthMonitor::stop() {
     evaluator_.request_stop();
     repairer_.request_stop();
     jobs_changed_.notify_all();
+    for (auto* thread : {&evaluator_, &repairer_}) {
+        if (thread->joinable()) {
+            thread->join();
+        }
+    }
 }
 
 void HealthMonitor::start() {

@@ -40,6 +40,9 @@ public:
     // Goes on with the episodes that the journal holds open.
     void start();
 
+    // For good; waits for what is under way. Before that, `collect` may ask for the view.
+    void stop();
+
     // Something may have changed. Any thread; returns at once.
     void poke();
 

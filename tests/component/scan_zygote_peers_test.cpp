@@ -152,8 +152,12 @@ TEST_F(ScanZygotePeers, ARejectedLoadNamesTheFileHarmlessly) {
     EXPECT_TRUE(recorder_.wait_failed(3));
 }
 
-TEST_F(ScanZygotePeers, AKilledLoadIsToldAsLackOfMemory) {
-    expect_load_failure("sigkill-at-load", "out-of-memory");
+TEST_F(ScanZygotePeers, AKilledLoadIsNotTakenForALackOfMemory) {
+    start("sigkill-at-load");
+    ASSERT_TRUE(recorder_.wait_failed());
+    // Which of the two depends on whether the kernel's counter can be read where we run.
+    const auto cause = recorder_.told().failures.front().cause;
+    EXPECT_TRUE(cause == "killed" || cause == "killed-or-out-of-memory") << cause;
 }
 
 TEST_F(ScanZygotePeers, AForbiddenSystemCallAtLoadIsToldAsTheSandbox) {
