@@ -67,6 +67,7 @@ Components::~Components() {
     if (definition_watch_) {
         definition_watch_->stop();
     }
+    let_kernel_tell(false);
     health_.reset();
     sources_.clear();
     self_tests_ = {};
@@ -74,6 +75,7 @@ Components::~Components() {
     monitor_.reset();
     walker_.reset();
     pipeline_.reset();
+    kernel_.reset();
     if (cache_) {
         (void)cache_->flush();
     }
@@ -89,6 +91,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
             ServiceAction::PolicyRefused, Severity::Major, "policy: " + problem.text());
     }
     TRY(self->start_scanning());
+    self->start_kernel_monitor();
     TRY(self->start_pipeline());
     TRY(self->start_outlets());
     TRY(self->start_health());
@@ -333,6 +336,7 @@ PolicyStore::Reloaded Components::reload_policy() {
             {{"differences", all}});
         scanner_->set_workers(worker_count(*policy));
         monitor_->refresh();
+        kernel_->refresh();
     }
     definition_watch_->refresh();
     // Also without a difference: the files in a definition folder may be new.

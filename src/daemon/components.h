@@ -22,6 +22,7 @@
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
 #include "daemon/host_watch.h"
+#include "daemon/kernel_monitor.h"
 #include "daemon/on_demand.h"
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
@@ -105,6 +106,10 @@ private:
     void load_definitions();
     void recover_quarantine();
     void move_watermark();
+    void start_kernel_monitor();
+    void let_kernel_tell(bool tells);
+    void collect_programs(Facts& facts);
+    void report_kernel(Status& status) const;
     Result<> start_health();
     void collect_facts(Facts& facts);
     void collect_scan_service(Facts& facts);
@@ -142,6 +147,9 @@ private:
     std::unique_ptr<scan::Examiner> examiner_;
     std::unique_ptr<Responder> responder_;
     std::unique_ptr<response::Quarantine> quarantine_;
+    std::unique_ptr<KernelMonitor> kernel_;
+    std::mutex kernel_mutex_;    // guards the next
+    bool kernel_tells_ = false;  // health_ is there to be told
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
     std::unique_ptr<Pipeline> pipeline_;

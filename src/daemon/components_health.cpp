@@ -80,10 +80,15 @@ Result<> Components::start_health() {
          .names = {"passwd", "group", "shadow", "login.defs"},
          .content = true,
          .changed = poke}};
+    // Headers and SELinux's rules may be what our programs wait for.
+    const auto retry = [this] {
+        kernel_->retry();
+        health_->poke();
+    };
     for (const char* folder : {"sys/fs/selinux", "etc/selinux", "usr/src", "lib/modules"}) {
         places.push_back({.folder = (options_.sysroot / folder).lexically_normal().native(),
                           .content = true,
-                          .changed = poke});
+                          .changed = retry});
     }
     for (const auto& folder : {paths_.policy.parent_path(),
                                paths_.state,
@@ -111,6 +116,7 @@ Result<> Components::start_health() {
         }
     })));
     health_->start();
+    let_kernel_tell(true);
     return {};
 }
 
@@ -159,6 +165,7 @@ void Components::collect_facts(Facts& facts) {
     }
     host::describe_scan_user(host, facts);
     collect_machine(facts);
+    collect_programs(facts);
     {
         const std::scoped_lock lock(creation_mutex_);
         facts.scan_user.creation_error = creation_error_;
@@ -427,6 +434,9 @@ std::string Components::repair(health::Heal action, const Episode& episode) {
             return {};
         case health::Heal::RetryFileMonitor:
             monitor_->refresh();
+            return {};
+        case health::Heal::RetryKernelMonitor:
+            kernel_->retry();
             return {};
     }
     return "no repair for " + episode.cause + " in this version";

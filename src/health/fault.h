@@ -25,6 +25,7 @@ enum class Heal : std::uint8_t {
     SetDefinitionsAside,  // the file that does not load goes to rejected/, the rest is loaded
     RetryLoad,            // start the engine again
     RetryFileMonitor,     // open fanotify and set the marks again
+    RetryKernelMonitor,   // put our programs into the kernel again
 };
 
 // How often a repair is tried in one episode. The pause doubles after each attempt, to half an

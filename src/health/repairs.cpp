@@ -36,6 +36,10 @@ constexpr std::array kKnown{
           "retry-file-monitor",
           {.en = "open the kernel's event groups and set the marks again",
            .es = "abre los grupos de eventos del núcleo y pone las marcas de nuevo"}},
+    Known{Heal::RetryKernelMonitor,
+          "retry-kernel-monitor",
+          {.en = "load the programs for processes and connections into the kernel again",
+           .es = "carga de nuevo en el núcleo los programas para procesos y conexiones"}},
 };
 
 constexpr const Known& known(Heal action) {
