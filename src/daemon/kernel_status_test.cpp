@@ -87,8 +87,9 @@ TEST(KernelStatus, AMissingHookOfTheNetworkIsSaidAndAnIteratorIsNotMissed) {
 
 TEST(KernelStatus, WhatRunsIsPossibleWhateverWasConcludedOfTheKernel) {
     auto facts = wanted();
-    facts.kernel.missing = {{.feature = "f", .capability = "network", .first_kernel = "5.8"},
-                            {.feature = "g", .capability = "files", .first_kernel = "5.1"}};
+    facts.kernel.missing = {
+        {.feature = "f", .capability = "network", .first_kernel = "5.8", .why = ""},
+        {.feature = "g", .capability = "files", .first_kernel = "5.1", .why = ""}};
     facts.kernel.programs_impossible = true;
     describe_programs(running(), facts);
     ASSERT_EQ(facts.kernel.missing.size(), 1U);
