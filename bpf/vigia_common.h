@@ -156,6 +156,18 @@ static __always_inline void vigia_settle(__u32 event_class, bool delivered)
 		vigia_add(delivered ? &counters->delivered : &counters->lost, 1);
 }
 
+/*
+ * The reader, once woken, gathers for a while. What a quarter of the ring holds by then, or what
+ * must be told at once, wakes it again; anything else only if the ring was empty.
+ */
+static __always_inline __u64 vigia_wake_up(__u16 event_class)
+{
+	__u64 waiting = bpf_ringbuf_query(&vigia_ring, BPF_RB_AVAIL_DATA);
+	__u64 size = bpf_ringbuf_query(&vigia_ring, BPF_RB_RING_SIZE);
+
+	return event_class == VIGIA_CLASS_BLOCK || waiting > size / 4 ? BPF_RB_FORCE_WAKEUP : 0;
+}
+
 /* Hands a record on, or counts it as lost. Its header is filled in here. */
 static __always_inline void vigia_send(struct vigia_header *header, __u32 size, __u16 kind,
 				       __u16 event_class)
@@ -164,7 +176,8 @@ static __always_inline void vigia_send(struct vigia_header *header, __u32 size, 
 	header->kind = kind;
 	header->event_class = event_class;
 	header->time_ns = bpf_ktime_get_boot_ns();
-	vigia_settle(event_class, bpf_ringbuf_output(&vigia_ring, header, size, 0) == 0);
+	vigia_settle(event_class, bpf_ringbuf_output(&vigia_ring, header, size,
+						     vigia_wake_up(event_class)) == 0);
 }
 
 #endif

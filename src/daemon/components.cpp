@@ -93,6 +93,7 @@ Components::~Components() {
     monitor_.reset();
     walker_.reset();
     pipeline_.reset();
+    kernel_.reset();
     if (cache_) {
         (void)cache_->flush();
     }
@@ -109,6 +110,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     TRY(self->open_storage());
     self->tell_refused(reloaded);
     TRY(self->start_scanning());
+    self->start_kernel_monitor();
     TRY(self->start_pipeline());
     TRY(self->start_outlets());
     TRY(self->start_health());
@@ -366,6 +368,7 @@ PolicyStore::Reloaded Components::reload_policy() {
         scanner_->set_workers(worker_count(*policy));
         monitor_->refresh();
         refresh_outlets(*policy);
+        kernel_->refresh();
     }
     definition_watch_->refresh();
     // Also without a difference: the files in a definition folder may be new.

@@ -23,6 +23,7 @@
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
 #include "daemon/host_watch.h"
+#include "daemon/kernel_monitor.h"
 #include "daemon/on_demand.h"
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
@@ -113,6 +114,9 @@ private:
     void run_self_tests(const std::stop_token& stop);
     void recover_quarantine();
     void move_watermark();
+    void start_kernel_monitor();
+    void collect_programs(Facts& facts);
+    void report_kernel(Status& status) const;
     Result<> start_health();
     [[nodiscard]] std::string signs_of_trouble() const;
     void collect_facts(Facts& facts);
@@ -153,6 +157,7 @@ private:
     std::unique_ptr<scan::Examiner> examiner_;
     std::unique_ptr<Responder> responder_;
     std::unique_ptr<response::Quarantine> quarantine_;
+    std::unique_ptr<KernelMonitor> kernel_;
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
     std::unique_ptr<Pipeline> pipeline_;

@@ -69,6 +69,7 @@ void Components::collect_facts(Facts& facts) {
     }
     host::describe_scan_user(host, facts);
     collect_machine(facts);
+    collect_programs(facts);
     {
         const std::scoped_lock lock(creation_mutex_);
         facts.scan_user.creation_error = creation_error_;

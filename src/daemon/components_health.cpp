@@ -48,10 +48,15 @@ Result<> Components::start_health() {
          .names = {"passwd", "group", "shadow", "login.defs"},
          .content = true,
          .changed = poke}};
+    // Headers and SELinux's rules may be what our programs wait for.
+    const auto retry = [this] {
+        kernel_->retry();
+        poke_health();
+    };
     for (const char* folder : {"sys/fs/selinux", "etc/selinux", "usr/src", "lib/modules"}) {
         places.push_back({.folder = (options_.sysroot / folder).lexically_normal().native(),
                           .content = true,
-                          .changed = poke});
+                          .changed = retry});
     }
     for (const auto& folder : {paths_.policy.parent_path(),
                                paths_.state,
@@ -239,6 +244,9 @@ std::string Components::repair(health::Heal action, const Episode& episode) {
         }
         case health::Heal::RetryFileMonitor:
             monitor_->refresh();
+            return {};
+        case health::Heal::RetryKernelMonitor:
+            kernel_->retry();
             return {};
     }
     return "no repair for " + episode.cause + " in this version";

@@ -274,7 +274,8 @@ void Pipeline::judge(scan::Pending& pending, const Opened& opened) {
     const auto answer = parts_.responder.handle({.examination = examination,
                                                  .file = opened.file.get(),
                                                  .path = opened.path,
-                                                 .pid = activity.pid});
+                                                 .pid = activity.pid,
+                                                 .at = activity.read_at});
     if (answer.handled == Handled::ScanAgain) {
         try_again(pending, opened.path, verdict);
     }

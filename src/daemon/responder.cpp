@@ -132,6 +132,7 @@ Uuid Responder::report_detection(const Judged& judged, const policy::Decision& d
                     .program = {},
                     .self_test = canary}};
     if (!canary) {
+        attribute(judged, event);
         ++detections_;
         log::warning(event.message);
     }
@@ -139,6 +140,19 @@ Uuid Responder::report_detection(const Judged& judged, const policy::Decision& d
         parts_.on_journaled(judged.examination.identity.object);
     }
     return detection;
+}
+
+// Who wrote it, also when it has ended since.
+void Responder::attribute(const Judged& judged, Event& event) const {
+    auto& body = std::get<DetectionBody>(event.body);
+    body.actor = who_(judged.pid, judged.at);
+    if (body.actor) {
+        body.program = body.actor->process.path;
+        event.message +=
+            fmt::format(", written by {} ({})",
+                        printable(body.program.empty() ? body.actor->process.name : body.program),
+                        judged.pid);
+    }
 }
 
 Answer Responder::put_away(const Judged& judged, const Uuid& detection) {

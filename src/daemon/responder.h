@@ -24,6 +24,7 @@ struct Judged {
     int file = -1;     // O_RDONLY on the object
     std::string path;  // best known name
     pid_t pid = 0;
+    BootTime at{};           // when that was heard of
     bool removable = true;   // inside the watch: policy may put it away; else only reported
     bool on_demand = false;  // asked for: reported even when it was reported before
 };
@@ -57,6 +58,11 @@ public:
     // Made after the responder, because its hooks lead here.
     void set_quarantine(response::Quarantine& quarantine) { quarantine_ = &quarantine; }
 
+    // Says whose doing something was; made after the responder, too.
+    using WhoDid = std::function<std::optional<ProcessLine>(pid_t, BootTime)>;
+
+    void set_who(WhoDid who) { who_ = std::move(who); }
+
     [[nodiscard]] Answer handle(const Judged& judged);
 
     // The vault's hook: the item's state durable, and its event with it when it is done.
@@ -86,6 +92,7 @@ public:
 private:
     [[nodiscard]] bool was_restored(const Judged& judged) const;
     [[nodiscard]] bool is_put_away(const Judged& judged) const;
+    void attribute(const Judged& judged, Event& event) const;
     Uuid report_detection(const Judged& judged, const policy::Decision& decision);
     Answer put_away(const Judged& judged, const Uuid& detection);
     void report_unscannable(const Judged& judged);
@@ -93,6 +100,7 @@ private:
     Parts parts_;
     response::Quarantine* quarantine_ = nullptr;
     ObjectTurns turns_;
+    WhoDid who_ = [](pid_t, BootTime) { return std::optional<ProcessLine>{}; };
     std::atomic<std::uint64_t> detections_ = 0;
     mutable std::mutex trouble_mutex_;  // guards the two below
     std::optional<VaultTrouble> vault_trouble_;

@@ -102,9 +102,8 @@ Status Components::status() const {
     const auto walker = walker_->state();
     status.monitors.push_back(files_monitor(monitor));
     status.monitors.push_back(absent("exec", policy->policy->files.on_execute != ExecMode::Off));
-    status.monitors.push_back(absent("processes", policy->policy->processes.monitor));
-    status.monitors.push_back(absent("network", policy->policy->network.device_flow_correlation));
     status.accounting.push_back(file_accounting(monitor.sensor, counters, walker));
+    report_kernel(status);
 
     const auto service = scanner_->state();
     const auto cache = cache_->counters();

@@ -25,6 +25,7 @@ enum class Heal : std::uint8_t {
     SetDefinitionsAside,   // the file that does not load goes to rejected/, the rest is loaded
     RetryLoad,             // start the engine again
     RetryFileMonitor,      // open fanotify and set the marks again
+    RetryKernelMonitor,    // put our programs into the kernel again
     InstallHeaders,        // the package with the headers of the running kernel
     InstallSelinuxModule,  // our module, into the policy of the host
 };

@@ -44,6 +44,7 @@ Facts sound() {
     facts.selinux.tools_package = "policycoreutils";
     facts.selinux.module_command = "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp";
     facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "proc");
+    facts.programs.tried = true;
     return facts;
 }
 
@@ -72,7 +73,7 @@ std::vector<Case> cases() {
     constexpr auto kMajor = Severity::Major;
     constexpr auto kCritical = Severity::Critical;
     const auto no = Fact<bool>::known(false, "etc/passwd");
-    return {
+    std::vector<Case> all{
         {103,
          "sink-unreachable",
          Severity::Minor,
@@ -397,6 +398,17 @@ std::vector<Case> cases() {
         {108, "no-system-call-filter", kMajor, [](F& f) { f.scan.seccomp = false; }},
         {108, "no-file-isolation", kMajor, [](F& f) { f.scan.landlock = false; }},
     };
+    for (const auto& cause : find_fault(9)->causes) {
+        const char* word = cause.word.data();
+        all.push_back({9, word, kMajor, [word](F& f) {
+                           f.programs.network = F::Programs::Refusal{.cause = word,
+                                                                     .error_number = EPERM,
+                                                                     .program = "vigia_connect4",
+                                                                     .detail = "CAP_BPF",
+                                                                     .log = "one\ntwo"};
+                       }});
+    }
+    return all;
 }
 
 // A placeholder that was left: the rule of SELinux has braces of its own.

@@ -46,6 +46,10 @@ constexpr std::array kKnown{
           "install-selinux-module",
           {.en = "install or enable the SELinux module vigia-bpf that comes with the connector",
            .es = "instala o activa el módulo de SELinux vigia-bpf que viene con el conector"}},
+    Known{Heal::RetryKernelMonitor,
+          "retry-kernel-monitor",
+          {.en = "load the programs for processes and connections into the kernel again",
+           .es = "carga de nuevo en el núcleo los programas para procesos y conexiones"}},
 };
 
 constexpr const Known& known(Heal action) {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "model/activity_event.h"
 #include "model/evidence.h"
 #include "model/sha256.h"
 
@@ -45,6 +46,7 @@ struct DetectionBody {
     int pid = 0;
     std::string program = {};
     bool self_test = false;  // a canary of ours
+    std::optional<ProcessLine> actor = {};  // who wrote it, where that is known
 };
 
 enum class ScanPhase : std::uint8_t { Started, Completed, Failed, Unscannable };
@@ -78,6 +80,7 @@ enum class ServiceAction : std::uint8_t {
     Restored,
     QuarantineDeleted,
     HealAttempted,
+    AddressesLoaded,  // lists of the flow correlation; facts say what was skipped
 };
 
 // 6002. `facts` are {stable key, value}, for machines; the message is for people.
@@ -119,7 +122,14 @@ struct FaultBody {
     bool recovered = false;  // told again in a journal that replaced another
 };
 
-using EventBody = std::variant<DetectionBody, ScanBody, ServiceBody, EventsDroppedBody, FaultBody>;
+using EventBody = std::variant<DetectionBody,
+                               ScanBody,
+                               ServiceBody,
+                               EventsDroppedBody,
+                               FaultBody,
+                               ProcessBody,
+                               NetworkBody,
+                               FlowDetectionBody>;
 
 // One event before the journal has numbered it. `uid` is stable: the same in every sink, forever.
 struct Event {

@@ -219,6 +219,26 @@ struct Facts {
         std::string lockdown = {};
     } kernel = {};
 
+    // Fault 9, and what 11 and 16 are corrected by: how putting our programs into the kernel went.
+    struct Programs {
+        struct Refusal {
+            std::string cause;         // no-permission, lockdown, selinux, verifier, …
+            int error_number = 0;      // errno
+            std::string program = {};  // which was refused; empty: before any
+            std::string detail = {};   // "CAP_BPF", "seccomp", …
+            std::string log = {};      // its last lines
+        };
+
+        bool tried = false;  // since policy last changed its mind
+        std::optional<Refusal> processes = {};
+        std::optional<Refusal> network = {};
+        bool processes_run = false;     // the programs, not what stands in for them
+        bool network_run = false;       //
+        bool no_types = false;          // no BTF, and none could be derived
+        std::string derive_error = {};  // why not, where headers were there
+        std::string fallback = {};      // what is used instead: "proc", empty: nothing
+    } programs = {};
+
     // Fault 19.
     struct Selinux {
         Fact<std::string> state = {};  // absent, disabled, permissive, enforcing

@@ -19,6 +19,8 @@ enum class ExecMode : std::uint8_t { Off, Audit, Block };
 enum class TimeoutAnswer : std::uint8_t { Allow, Deny };
 enum class NetworkMode : std::uint8_t { Audit, Block };
 enum class MemfdExecute : std::uint8_t { Audit, Kill };
+enum class ProcessTelemetry : std::uint8_t { Launch, Terminate };
+enum class NetworkTelemetry : std::uint8_t { Open, Close };
 
 struct ProcessExclusion {
     std::string path;
@@ -88,6 +90,10 @@ struct Policy {
         NetworkMode mode = NetworkMode::Audit;
         std::vector<std::string> block = {};
         std::vector<std::string> allow = {};
+        std::vector<std::string> block_files = {};  // absolute; a network on each line
+        std::vector<std::string> allow_files = {};
+        bool loopback = false;                      // connections of this machine with itself, too
+        std::vector<NetworkTelemetry> events = {NetworkTelemetry::Open, NetworkTelemetry::Close};
     } network;
 
     struct Processes {
@@ -95,6 +101,8 @@ struct Policy {
         MemfdExecute memfd_execute = MemfdExecute::Audit;
         bool capture_command_line = true;
         std::vector<std::string> redact = {};
+        std::vector<ProcessTelemetry> events = {ProcessTelemetry::Launch,
+                                                ProcessTelemetry::Terminate};
     } processes;
 
     std::vector<ExclusionSet> exclusions = {};

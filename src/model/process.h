@@ -76,6 +76,7 @@ struct ProcessInfo {
     bool unlinked = false;       // the file has no name any more
     bool memory_file = false;    // and never had one (memfd)
     bool kernel_thread = false;  // snapshot only
+    bool forked_only = false;    // has not executed anything: all but who it is is its parent's
 
     bool operator==(const ProcessInfo&) const = default;
 };

@@ -47,6 +47,11 @@ constexpr std::array kNetworkModes{Named<NetworkMode>{"audit", NetworkMode::Audi
                                    Named<NetworkMode>{"block", NetworkMode::Block}};
 constexpr std::array kMemfdModes{Named<MemfdExecute>{"audit", MemfdExecute::Audit},
                                  Named<MemfdExecute>{"kill", MemfdExecute::Kill}};
+constexpr std::array kProcessEvents{
+    Named<ProcessTelemetry>{"launch", ProcessTelemetry::Launch},
+    Named<ProcessTelemetry>{"terminate", ProcessTelemetry::Terminate}};
+constexpr std::array kNetworkEvents{Named<NetworkTelemetry>{"open", NetworkTelemetry::Open},
+                                    Named<NetworkTelemetry>{"close", NetworkTelemetry::Close}};
 
 struct Digest {
     static std::optional<Sha256> read(const Node& node, const Context& context) {
@@ -134,6 +139,8 @@ using JournalSize = Size<kMiB, kTiB>;
 using JournalAge = Lasting<std::chrono::hours, kHour, 3650 * kDay>;
 using Paths = Texts<parse_path>;
 using Networks = Texts<parse_network>;
+using ProcessEvents = ListOf<OneOf<kProcessEvents>, std::vector<ProcessTelemetry>>;
+using NetworkEvents = ListOf<OneOf<kNetworkEvents>, std::vector<NetworkTelemetry>>;
 
 #define VIGIA_OPTION(type, member, key) \
     field<Policy, type, [](auto& policy) -> auto& { return policy.member; }>(key)
@@ -155,13 +162,18 @@ constexpr std::array kNetwork{
     VIGIA_OPTION(Flag, network.device_flow_correlation, "device_flow_correlation"),
     VIGIA_OPTION(OneOf<kNetworkModes>, network.mode, "mode"),
     VIGIA_OPTION(Networks, network.block, "block"),
-    VIGIA_OPTION(Networks, network.allow, "allow")};
+    VIGIA_OPTION(Networks, network.allow, "allow"),
+    VIGIA_OPTION(Paths, network.block_files, "block_files"),
+    VIGIA_OPTION(Paths, network.allow_files, "allow_files"),
+    VIGIA_OPTION(Flag, network.loopback, "loopback"),
+    VIGIA_OPTION(NetworkEvents, network.events, "events")};
 
 constexpr std::array kProcesses{
     VIGIA_OPTION(Flag, processes.monitor, "monitor"),
     VIGIA_OPTION(OneOf<kMemfdModes>, processes.memfd_execute, "memfd_execute"),
     VIGIA_OPTION(Flag, processes.capture_command_line, "capture_command_line"),
-    VIGIA_OPTION(Texts<parse_regex>, processes.redact, "redact")};
+    VIGIA_OPTION(Texts<parse_regex>, processes.redact, "redact"),
+    VIGIA_OPTION(ProcessEvents, processes.events, "events")};
 
 constexpr std::array kHashes{VIGIA_OPTION(Digests, hashes.block, "block"),
                              VIGIA_OPTION(Digests, hashes.allow, "allow")};

@@ -81,6 +81,7 @@ void ProcessTree::apply_one(const ProcessFork& fork) {
         node.info = std::move(inherited);
         node.info.who = fork.child;
         node.info.namespaces.pid_inside = 0;
+        node.info.forked_only = true;
     }
     node.info.parent = fork.parent;
     forget_ended(fork.at);
@@ -156,6 +157,17 @@ std::optional<ProcessInfo> ProcessTree::find_at(pid_t pid, BootTime at) const {
         if (!node->second.ended || *node->second.ended >= at) {
             found = node->second.info;
         }
+    }
+    return found;
+}
+
+std::optional<ProcessInfo> ProcessTree::last_before(pid_t pid, BootTime at) const {
+    const std::scoped_lock lock(mutex_);
+    std::optional<ProcessInfo> found;
+    for (auto node = nodes_.lower_bound({.pid = pid});
+         node != nodes_.end() && node->first.pid == pid && boot_time(node->first.start_ns) <= at;
+         ++node) {
+        found = node->second.info;
     }
     return found;
 }

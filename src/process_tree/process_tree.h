@@ -48,6 +48,10 @@ public:
     // The one that had this number at that moment.
     [[nodiscard]] std::optional<ProcessInfo> find_at(pid_t pid, BootTime at) const;
 
+    // The newest of this number that began before that moment, ended or not: whose doing something
+    // was that is heard of a little later.
+    [[nodiscard]] std::optional<ProcessInfo> last_before(pid_t pid, BootTime at) const;
+
     // Itself, its parent, …, as far as known, at most `most`.
     [[nodiscard]] std::vector<ProcessInfo> ancestry(const ProcessKey& key,
                                                     std::size_t most = 32) const;

@@ -6,80 +6,17 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "wire/activity_json.h"
 #include "wire/event_kinds.h"
+#include "wire/event_values.h"
 #include "wire/evidence_json.h"
 #include "wire/exact_bytes.h"
 
 namespace vigia::wire {
 namespace {
 
-using Json = nlohmann::ordered_json;  // a person who reads the line finds time and class first
-
 constexpr const char* kSchemaVersion = "1.4.0";  // the first with class 6008
 constexpr const char* kProduct = "Vig\u00eda";
-
-void put_if(Json& object, const char* key, std::string_view text) {
-    if (!text.empty()) {
-        put_bytes(object, key, text);
-    }
-}
-
-// A list and, if one of them is no UTF-8, the exact bytes of all in the same order.
-void put_names(Json& object, const std::string& key, const std::vector<std::string>& names) {
-    Json texts = Json::array();
-    bool exact = true;
-    for (const auto& name : names) {
-        texts.push_back(utf8_lossy(name));
-        exact = exact && texts.back().get_ref<const std::string&>() == name;
-    }
-    object[key] = std::move(texts);
-    if (!exact) {
-        Json bytes = Json::array();
-        for (const auto& name : names) {
-            bytes.push_back(base64(name));
-        }
-        object[key + "_base64"] = std::move(bytes);
-    }
-}
-
-void put_caption(Json& object, const std::string& key, const Caption& caption) {
-    object[key + "_id"] = caption.id;
-    object[key] = caption.name;
-}
-
-void put_kind(Json& event, const OcsfClass& ocsf, const Kind& kind) {
-    event["class_uid"] = ocsf.uid;
-    event["class_name"] = ocsf.name;
-    event["category_uid"] = ocsf.category;
-    event["category_name"] = ocsf.category_name;
-    event["activity_id"] = kind.activity.id;
-    event["activity_name"] = kind.activity.name;
-    event["type_uid"] = ocsf.uid * 100 + kind.activity.id;
-    event["type_name"] = std::string(ocsf.name) + ": " + kind.activity.name;
-    put_caption(event, "status", kind.status);
-    event["vigia"]["event"] = kind.word;
-}
-
-std::string_view base_name(std::string_view path) noexcept {
-    const auto slash = path.rfind('/');
-    const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-    return name.empty() ? path : name;
-}
-
-Json file_json(const FileFacts& facts) {
-    Json file = Json::object();
-    put_bytes(file, "name", base_name(facts.path));
-    put_bytes(file, "path", facts.path);
-    file["type_id"] = 1;
-    file["type"] = "Regular File";
-    file["size"] = facts.size;
-    file["hashes"] = Json::array();
-    if (facts.sha256) {
-        file["hashes"].push_back(
-            {{"algorithm_id", 3}, {"algorithm", "SHA-256"}, {"value", facts.sha256->hex()}});
-    }
-    return file;
-}
 
 Json process_json(const DetectionBody& body) {
     Json process = Json::object();
@@ -110,8 +47,8 @@ void put_body(Json& out, const Event& event, const DetectionBody& body) {
     out["malware"].push_back(std::move(malware));
     Json evidence = Json::object();
     evidence["file"] = out["file"];
-    if (body.pid != 0 || !body.program.empty()) {
-        evidence["process"] = process_json(body);
+    if (body.actor || body.pid != 0 || !body.program.empty()) {
+        evidence["process"] = body.actor ? wire::process_json(*body.actor) : process_json(body);
     }
     out["evidences"].push_back(std::move(evidence));
     auto& ours = out["vigia"]["detection"];
@@ -121,6 +58,9 @@ void put_body(Json& out, const Event& event, const DetectionBody& body) {
     put_names(ours, "names_removed", body.names_removed);
     put_names(ours, "names_left", body.names_left);
     put_if(ours, "exclusion", body.exclusion);
+    if (body.actor) {
+        ours["ancestry"] = ancestry_json(*body.actor);
+    }
     ours["self_test"] = body.self_test;
 }
 
@@ -197,6 +137,19 @@ void put_body(Json& out, const Event& /*event*/, const FaultBody& body) {
     ours["flapping"] = body.flapping;
     ours["recovered"] = body.recovered;
     ours["evidence"] = evidence_json(body.evidence);
+}
+
+void put_body(Json& out, const Event& /*event*/, const ProcessBody& body) {
+    put_activity(out, body);
+}
+
+void put_body(Json& out, const Event& /*event*/, const NetworkBody& body) {
+    put_activity(out, body);
+}
+
+void put_body(Json& out, const Event& event, const FlowDetectionBody& body) {
+    out["finding_info"]["uid"] = utf8_lossy(event.correlation.value_or(event.uid).text);
+    put_activity(out, body);
 }
 
 void put_frame(Json& out, const Event& event, const EventFrame& frame) {

@@ -36,6 +36,9 @@ struct Rule {
     std::string_view word = {};
 };
 
+// A flow that met the block list is a finding without a file: it has rules of its own.
+constexpr int kFlowFinding = 20041;
+
 constexpr Rule kRules[] = {
     {0, "/time", Is::Integer},
     {0, "/time_dt", Is::Text},
@@ -87,6 +90,31 @@ constexpr Rule kRules[] = {
     {2004, "/vigia/detection/names_removed", Is::List},
     {2004, "/vigia/detection/names_left", Is::List},
     {2004, "/vigia/detection/self_test", Is::Bool},
+    {kFlowFinding, "/finding_info/uid", Is::Text},
+    {kFlowFinding, "/finding_info/title", Is::Text},
+    {kFlowFinding, "/disposition_id", Is::Integer},
+    {kFlowFinding, "/action_id", Is::Integer},
+    {kFlowFinding, "/is_alert", Is::Bool},
+    {kFlowFinding, "/src_endpoint/ip", Is::Text},
+    {kFlowFinding, "/dst_endpoint/ip", Is::Text},
+    {kFlowFinding, "/connection_info/direction_id", Is::Integer},
+    {kFlowFinding, "/evidences/0/process/pid", Is::Integer},
+    {kFlowFinding, "/vigia/detection/ancestry", Is::List},
+    {kFlowFinding, "/vigia/detection/action", Is::Text},
+    {kFlowFinding, "/vigia/detection/outcome", Is::Text},
+    {1007, "/actor/process/pid", Is::Integer},
+    {1007, "/process/pid", Is::Integer},
+    {1007, "/vigia/process/ancestry", Is::List},
+    {1007, "/vigia/process/memory_file", Is::Bool},
+    {4001, "/actor/process/pid", Is::Integer},
+    {4001, "/src_endpoint/ip", Is::Text},
+    {4001, "/dst_endpoint/ip", Is::Text},
+    {4001, "/connection_info/direction_id", Is::Integer},
+    {4001, "/connection_info/protocol_num", Is::Integer},
+    {4001, "/vigia/flow/owner_source", Is::Text},
+    {4001, "/vigia/flow/ancestry", Is::List},
+    {4001, "/traffic/bytes_in", Is::Integer, "connection-closed"},
+    {4001, "/traffic/bytes_out", Is::Integer, "connection-closed"},
     {6002, "/app/name", Is::Text},
     {6002, "/app/vendor_name", Is::Text},
     {6002, "/vigia/facts", Is::Object},
@@ -135,8 +163,12 @@ bool matches(const Json& value, Is type) {
 
 // Which activities a class may have, as the OCSF schema numbers them.
 const std::set<int>& activities_of(int uid) {
-    static const std::map<int, std::set<int>> kAllowed{
-        {2004, {1, 2}}, {6002, {3, 4, 8, 99}}, {6007, {1, 2, 6, 99}}, {6008, {1, 99}}};
+    static const std::map<int, std::set<int>> kAllowed{{1007, {1, 2}},
+                                                       {2004, {1, 2}},
+                                                       {4001, {1, 2, 4}},
+                                                       {6002, {3, 4, 8, 99}},
+                                                       {6007, {1, 2, 6, 99}},
+                                                       {6008, {1, 99}}};
     return kAllowed.at(uid);
 }
 
@@ -148,8 +180,9 @@ void expect_valid(const std::string& line, const Event& event) {
     ASSERT_TRUE(json.is_object()) << line;
     const int uid = class_uid(event);
     const auto word = json["vigia"].value("event", "");
+    const int rules = word.starts_with("flow-") ? kFlowFinding : uid;
     for (const auto& rule : kRules) {
-        if (rule.class_uid == 0 || (rule.class_uid == uid && word.starts_with(rule.word))) {
+        if (rule.class_uid == 0 || (rule.class_uid == rules && word.starts_with(rule.word))) {
             const Pointer at(rule.pointer);
             ASSERT_TRUE(json.contains(at)) << rule.pointer << " missing in " << line;
             EXPECT_TRUE(matches(json[at], rule.type)) << rule.pointer << " in " << line;
@@ -190,6 +223,26 @@ FaultBody some_fault(FaultPhase phase) {
     return body;
 }
 
+ProcessLine some_process() {
+    return {.process = {.pid = 12,
+                        .name = "curl",
+                        .path = "/usr/bin/curl",
+                        .command_line = "curl --user *** https://x",
+                        .uid = 1000,
+                        .user = "ana"},
+            .ancestors = {{.pid = 11, .name = "sh", .path = "/bin/sh"}, {.pid = 1}}};
+}
+
+FlowFacts some_flow() {
+    return {.owner = some_process(),
+            .owner_source = OwnerSource::Caller,
+            .direction = FlowDirection::In,
+            .protocol = 6,
+            .local = {.address = *parse_address("192.0.2.1"), .port = 443},
+            .remote = {.address = *parse_address("2001:db8::7"), .port = 50000},
+            .id = 77};
+}
+
 std::vector<Event> one_of_each() {
     std::vector<Event> events;
     const auto add = [&](EventBody body) {
@@ -212,13 +265,24 @@ std::vector<Event> one_of_each() {
         add(ScanBody{.phase = static_cast<ScanPhase>(phase), .scan_id = "s1", .targets = {"/srv"}});
         add(ScanBody{.phase = static_cast<ScanPhase>(phase), .file = some_file()});
     }
-    for (int action = 0; action <= static_cast<int>(ServiceAction::HealAttempted); ++action) {
+    for (int action = 0; action <= static_cast<int>(ServiceAction::AddressesLoaded); ++action) {
         add(ServiceBody{.action = static_cast<ServiceAction>(action), .facts = {{"a", "b"}}});
     }
     add(EventsDroppedBody{.first = 1, .last = 9, .per_class = {{"2004", 2}, {"6002", 5}}});
     add(EventsDroppedBody{});
     for (int phase = 0; phase <= static_cast<int>(FaultPhase::AllCleared); ++phase) {
         add(some_fault(static_cast<FaultPhase>(phase)));
+    }
+    for (const auto phase : {ProcessPhase::Launched, ProcessPhase::Terminated}) {
+        add(ProcessBody{.phase = phase, .who = some_process()});
+        add(ProcessBody{.phase = phase});
+    }
+    for (const auto phase : {NetworkPhase::Opened, NetworkPhase::Failed, NetworkPhase::Closed}) {
+        add(NetworkBody{.phase = phase, .flow = some_flow()});
+        add(NetworkBody{.phase = phase});
+    }
+    for (const bool refused : {false, true}) {
+        add(FlowDetectionBody{.flow = some_flow(), .refused = refused, .action = "audit"});
     }
     return events;
 }
@@ -236,7 +300,7 @@ TEST(EventJson, GivesEveryKindItsOwnWord) {
         EXPECT_NE(json["vigia"]["event"], "unknown");
         seen.emplace(json["vigia"]["event"], event.body.index());
     }
-    EXPECT_EQ(seen.size(), 5U + 4U + 16U + 1U + 4U);
+    EXPECT_EQ(seen.size(), 5U + 4U + 17U + 1U + 4U + 2U + 3U + 2U);
 }
 
 TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
@@ -274,6 +338,26 @@ TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
     EXPECT_EQ(json["vigia"]["detection"]["names_left"][0], "/mnt/x");
     EXPECT_FALSE(json["vigia"]["detection"].contains("names_left_base64"));
     EXPECT_FALSE(json["file"].contains("path_base64"));
+}
+
+TEST(EventJson, TellsWhoTalksToWhomWithTheOneThatBeganFirst) {
+    const Event event{.message = "m",
+                      .body = NetworkBody{.phase = NetworkPhase::Closed,
+                                          .flow = some_flow(),
+                                          .bytes_sent = 7,
+                                          .bytes_received = 10,
+                                          .duration = std::chrono::milliseconds{1500}}};
+    const auto json = Json::parse(to_json(event, some_frame()));
+    EXPECT_EQ(json["type_uid"], 400102);
+    EXPECT_EQ(json["src_endpoint"], (Json{{"ip", "2001:db8::7"}, {"port", 50000}}));
+    EXPECT_EQ(json["dst_endpoint"], (Json{{"ip", "192.0.2.1"}, {"port", 443}}));
+    EXPECT_EQ(json["connection_info"]["direction"], "Inbound");
+    EXPECT_EQ(json["traffic"], (Json{{"bytes", 17}, {"bytes_out", 7}, {"bytes_in", 10}}));
+    EXPECT_EQ(json["duration"], 1500);
+    EXPECT_EQ(json["actor"]["process"]["file"]["path"], "/usr/bin/curl");
+    EXPECT_EQ(json["actor"]["process"]["user"], (Json{{"uid", "1000"}, {"name", "ana"}}));
+    EXPECT_EQ(json["actor"]["process"]["parent_process"]["name"], "sh");
+    EXPECT_EQ(json["vigia"]["flow"]["ancestry"][1]["pid"], 1);
 }
 
 TEST(EventJson, TellsAFaultWithItsEvidenceAndWhatItWasBefore) {

@@ -92,6 +92,8 @@ Kind kind_of(ServiceAction value) noexcept {
             return {"quarantine-deleted", {99, "Quarantine Deleted"}, kSuccess};
         case HealAttempted:
             return {"heal-attempted", {99, "Heal Attempted"}, {0, "Unknown"}};
+        case AddressesLoaded:
+            return {"addresses-loaded", kUpdate, {0, "Unknown"}};
     }
     return {};
 }
@@ -109,6 +111,37 @@ Kind kind_of(FaultPhase value) noexcept {
             return {"all-faults-cleared", {99, "All Faults Cleared"}, kSuccess};
     }
     return {};
+}
+
+Kind kind_of(ProcessPhase value) noexcept {
+    using enum ProcessPhase;
+    switch (value) {
+        case Launched:
+            return {"process-launched", {1, "Launch"}, kSuccess};
+        case Terminated:
+            return {"process-terminated", {2, "Terminate"}, kSuccess};
+    }
+    return {};
+}
+
+Kind kind_of(NetworkPhase value) noexcept {
+    using enum NetworkPhase;
+    switch (value) {
+        case Opened:
+            return {"connection-opened", {1, "Open"}, kSuccess};
+        case Failed:
+            return {"connection-failed", {4, "Fail"}, kFailure};
+        case Closed:
+            return {"connection-closed", {2, "Close"}, kSuccess};
+    }
+    return {};
+}
+
+DetectionKind kind_of(const FlowDetectionBody& body) noexcept {
+    if (body.refused) {
+        return {{"flow-blocked", {1, "Create"}, {1, "New"}}, {2, "Blocked"}, kDenied};
+    }
+    return {{"flow-to-blocked-address", {1, "Create"}, {1, "New"}}, {15, "Detected"}, kAllowed};
 }
 
 SeverityNames names_of(Severity value) noexcept {
@@ -143,6 +176,14 @@ int class_uid(const Event& event) noexcept {
         }
 
         int operator()(const FaultBody& /*body*/) const noexcept { return kApplicationError.uid; }
+
+        int operator()(const ProcessBody& /*body*/) const noexcept { return kProcessActivity.uid; }
+
+        int operator()(const NetworkBody& /*body*/) const noexcept { return kNetworkActivity.uid; }
+
+        int operator()(const FlowDetectionBody& /*body*/) const noexcept {
+            return kDetectionFinding.uid;
+        }
     };
 
     return std::visit(Visitor{}, event.body);

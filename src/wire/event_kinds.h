@@ -14,6 +14,8 @@ struct OcsfClass {
     const char* category_name = "";
 };
 
+inline constexpr OcsfClass kProcessActivity{1007, "Process Activity", 1, "System Activity"};
+inline constexpr OcsfClass kNetworkActivity{4001, "Network Activity", 4, "Network Activity"};
 inline constexpr OcsfClass kDetectionFinding{2004, "Detection Finding", 2, "Findings"};
 inline constexpr OcsfClass kApplicationLifecycle{
     6002, "Application Lifecycle", 6, "Application Activity"};
@@ -48,6 +50,9 @@ inline constexpr Kind kEventsDropped{"events-dropped", {1, "General Error"}, {2,
 [[nodiscard]] Kind kind_of(ScanPhase value) noexcept;
 [[nodiscard]] Kind kind_of(ServiceAction value) noexcept;
 [[nodiscard]] Kind kind_of(FaultPhase value) noexcept;
+[[nodiscard]] Kind kind_of(ProcessPhase value) noexcept;
+[[nodiscard]] Kind kind_of(NetworkPhase value) noexcept;
+[[nodiscard]] DetectionKind kind_of(const FlowDetectionBody& body) noexcept;
 [[nodiscard]] SeverityNames names_of(Severity value) noexcept;
 
 }  // namespace vigia::wire

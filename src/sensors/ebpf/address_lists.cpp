@@ -6,6 +6,7 @@
 #include <vigia_records.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -131,6 +132,36 @@ std::vector<ListEntry> merge(AddressLists lists) {
     }
     std::ranges::sort(merged);
     return merged;
+}
+
+AddressTable::AddressTable(AddressLists lists) : entries_(merge(std::move(lists))) {
+    std::array<bool, 129> there{};
+    for (const auto& entry : entries_) {
+        there.at(entry.prefix.bits) = true;
+    }
+    for (std::size_t bits = there.size(); bits-- > 0;) {
+        if (there.at(bits)) {
+            lengths_.push_back(static_cast<std::uint8_t>(bits));
+        }
+    }
+}
+
+bool AddressTable::is_blocked(const IpAddress& address) const {
+    for (const auto bits : lengths_) {
+        if (bits < kMappedBits && address.is_v4()) {
+            break;  // ::/0 and the like are IPv6 only
+        }
+        IpPrefix prefix{.address = address, .bits = bits};
+        for (std::size_t at = 0; at < prefix.address.bytes.size(); ++at) {
+            const auto kept = std::clamp<int>(bits - static_cast<int>(at) * 8, 0, 8);
+            prefix.address.bytes.at(at) &= static_cast<std::uint8_t>(0xff00U >> kept);
+        }
+        const auto found = std::ranges::lower_bound(entries_, prefix, {}, &ListEntry::prefix);
+        if (found != entries_.end() && found->prefix == prefix) {
+            return found->blocked;
+        }
+    }
+    return false;
 }
 
 Result<> KernelLists::set(AddressLists lists) {

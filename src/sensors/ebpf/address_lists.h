@@ -28,6 +28,19 @@ struct ListEntry {
 // allowed prefix covers is taken out of the blocked ones. Sorted, without duplicates. Pure.
 [[nodiscard]] std::vector<ListEntry> merge(AddressLists lists);
 
+// The same search in user space, for where the kernel cannot do it. Immutable; thread-safe.
+class AddressTable {
+public:
+    AddressTable() = default;
+    explicit AddressTable(AddressLists lists);
+
+    [[nodiscard]] bool is_blocked(const IpAddress& address) const;
+
+private:
+    std::vector<std::uint8_t> lengths_;  // longest first, of IPv4 and IPv6 apart
+    std::vector<ListEntry> entries_;     // sorted
+};
+
 // The kernel's lists. Not thread-safe.
 class KernelLists {
 public:

@@ -77,5 +77,21 @@ TEST(AddressLists, TheMergedListDecidesAsTheTwoDo) {
     EXPECT_GT(blocked, 0);
 }
 
+TEST(AddressTable, TheLongestPrefixDecidesAsInTheKernel) {
+    const auto prefix = [](const char* text) { return *parse_prefix(text); };
+    const AddressTable table(
+        {.allow = {prefix("203.0.113.64/26"), prefix("2001:db8:1::/48")},
+         .block = {prefix("203.0.113.0/24"), prefix("198.51.100.7"), prefix("2001:db8::/32")}});
+    const auto blocked = [&](const char* text) { return table.is_blocked(*parse_address(text)); };
+    EXPECT_TRUE(blocked("203.0.113.1"));
+    EXPECT_TRUE(blocked("::ffff:203.0.113.1")) << "the same address";
+    EXPECT_FALSE(blocked("203.0.113.65"));
+    EXPECT_TRUE(blocked("198.51.100.7"));
+    EXPECT_FALSE(blocked("198.51.100.8"));
+    EXPECT_TRUE(blocked("2001:db8:2::1"));
+    EXPECT_FALSE(blocked("2001:db8:1::1"));
+    EXPECT_FALSE(AddressTable().is_blocked(*parse_address("203.0.113.1")));
+}
+
 }  // namespace
 }  // namespace vigia::sensors

@@ -53,6 +53,11 @@ public:
         return set;
     }
 
+    constexpr EventClasses& operator|=(EventClasses more) {
+        bits_ |= more.bits_;
+        return *this;
+    }
+
     [[nodiscard]] constexpr std::uint32_t bits() const { return bits_; }
 
 private:
@@ -85,6 +90,8 @@ public:
         std::string btf_file =
             {};                 // types of this kernel, where it has none itself (derived_btf.h)
         bool hide_btf = false;  // test: as on a kernel without BTF
+        // A single event waits for others so long, unless a ring fills: fewer wake-ups. 0: no wait.
+        std::chrono::milliseconds gather{0};
         std::uint64_t ring_bytes = 0;  // 0: by memory and processors
     };
 
@@ -92,6 +99,9 @@ public:
     struct Observer {
         std::function<void(ProcessEvent&&)> on_process = [](ProcessEvent&&) {};
         std::function<void(FlowEvent&&)> on_flow = [](FlowEvent&&) {};
+        // The rings are empty for now. Every process event that happened before any flow told until
+        // here has been told, too.
+        std::function<void()> on_batch_end = [] {};
     };
 
     // Loads, attaches, begins to deliver. On failure nothing stays attached.

@@ -205,7 +205,8 @@ KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
         return plain(written.error());
     }
     std::vector<int> rings;
-    for (const auto* object : {&process, &network}) {
+    // Flows first: what processes did before them is then in the other ring already.
+    for (const auto* object : {&network, &process}) {
         if (*object) {
             rings.push_back((*object)->map("vigia_ring"));
         }
@@ -218,8 +219,11 @@ KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
             });
         }
     };
-    auto started = RingReader::start(
-        rings, [this](auto bytes) { handle(bytes); }, std::move(sweep), kSweepEvery);
+    auto started = RingReader::start(rings,
+                                     {.on_record = [this](auto bytes) { handle(bytes); },
+                                      .on_batch_end = [this] { observer.on_batch_end(); },
+                                      .on_tick = std::move(sweep)},
+                                     {.tick = kSweepEvery, .gather = options.gather});
     if (!started) {
         return plain(started.error());
     }

@@ -2,11 +2,12 @@
 #include "sensors/ebpf/ring_reader.h"
 
 #include <bpf/libbpf.h>
-#include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -19,21 +20,20 @@ void RingReader::RingsDeleter::operator()(ring_buffer* rings) const noexcept {
     ring_buffer__free(rings);
 }
 
-RingReader::RingReader(OnRecord on_record,
-                       std::function<void()> on_tick,
-                       std::chrono::milliseconds period)
-    : on_record_(std::move(on_record)), on_tick_(std::move(on_tick)), period_(period) {}
-
 Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings,
-                                                      OnRecord on_record,
-                                                      std::function<void()> on_tick,
-                                                      std::chrono::milliseconds period) {
-    std::unique_ptr<RingReader> reader(
-        new RingReader(std::move(on_record), std::move(on_tick), period));
+                                                      Calls calls,
+                                                      Pace pace) {
+    std::unique_ptr<RingReader> reader(new RingReader(std::move(calls), pace));
     reader->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!reader->wake_) {
+    reader->events_.reset(::epoll_create1(EPOLL_CLOEXEC));
+    if (!reader->wake_ || !reader->events_) {
         return fail_errno("eventfd");
     }
+    epoll_event wake{.events = EPOLLIN, .data = {.fd = reader->wake_.get()}};
+    if (::epoll_ctl(reader->events_.get(), EPOLL_CTL_ADD, reader->wake_.get(), &wake) != 0) {
+        return fail_errno("epoll");
+    }
+    reader->watched_.assign(rings.begin(), rings.end());
     for (const int ring : rings) {
         if (!reader->rings_) {
             reader->rings_.reset(ring_buffer__new(ring, on_sample, reader.get(), nullptr));
@@ -43,6 +43,9 @@ Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings
         if (!reader->rings_) {
             return fail_errno("map a ring");
         }
+    }
+    if (!reader->watch_rings(EPOLL_CTL_ADD)) {
+        return fail_errno("watch a ring");
     }
     reader->thread_ = std::thread([raw = reader.get()] { raw->run(); });
     ::pthread_setname_np(reader->thread_.native_handle(), "vigia-kernel");
@@ -59,34 +62,55 @@ RingReader::~RingReader() {
 
 int RingReader::on_sample(void* self, void* data, std::size_t size) {
     auto* reader = static_cast<RingReader*>(self);
-    reader->on_record_(std::span(static_cast<const std::byte*>(data), size));
+    reader->calls_.on_record(std::span(static_cast<const std::byte*>(data), size));
     return reader->stopping_ ? -EINTR : 0;  // so that a flood cannot hold up the end
 }
 
+// By edges: a ring that holds something wakes us again only when the kernel side says that it is
+// time to. Watching it anew looks into it once: nothing that came in between is slept over.
+bool RingReader::watch_rings(int operation) const {
+    return std::ranges::all_of(watched_, [&](int ring) {
+        epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = ring}};
+        return ::epoll_ctl(events_.get(), operation, ring, &event) == 0;
+    });
+}
+
+// False: the time is over.
+bool RingReader::wait(std::chrono::milliseconds patience) const {
+    std::array<epoll_event, 4> events{};
+    const int most = static_cast<int>(std::max<std::int64_t>(0, patience.count()));
+    return ::epoll_wait(events_.get(), events.data(), events.size(), most) > 0;
+}
+
 void RingReader::run() {
-    const int events = ring_buffer__epoll_fd(rings_.get());
-    auto next_tick = Clock::boot() + period_;
+    auto next_tick = Clock::boot() + pace_.tick;
     while (!stopping_) {
-        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::boot());
-        std::array<pollfd, 2> polled{pollfd{.fd = events, .events = POLLIN, .revents = 0},
-                                     pollfd{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
-        ::poll(polled.data(), polled.size(), std::max(0, static_cast<int>(wait.count())));
         std::uint64_t asked = 0;
+        const auto asked_now = [&] {
+            const std::scoped_lock lock(mutex_);
+            return asked_ != done_ || stopping_;
+        };
+        (void)watch_rings(EPOLL_CTL_MOD);
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::boot());
+        if (wait(left) && pace_.gather.count() > 0 && !asked_now()) {
+            wait(pace_.gather);
+        }
+        eventfd_t ignored = 0;
+        ::eventfd_read(wake_.get(), &ignored);
         {
             const std::scoped_lock lock(mutex_);
             asked = asked_;
         }
-        eventfd_t ignored = 0;
-        ::eventfd_read(wake_.get(), &ignored);
         ring_buffer__consume(rings_.get());
+        calls_.on_batch_end();
         {
             const std::scoped_lock lock(mutex_);
             done_ = asked;
         }
         drained_.notify_all();
         if (Clock::boot() >= next_tick) {
-            on_tick_();
-            next_tick = Clock::boot() + period_;
+            calls_.on_tick();
+            next_tick = Clock::boot() + pace_.tick;
         }
     }
 }
