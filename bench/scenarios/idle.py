@@ -15,15 +15,20 @@ SETTLES = 10  # after the start: the first self-test, the first looks at the mac
 WAKEUPS, SHARE = 5.0, 0.1  # of the daemon a second; of one processor, percent
 
 
-def switches(pids) -> int:
-    """Times that a thread of these processes slept and was woken (voluntary context switches)."""
-    total = 0
+def switches(pids) -> dict[str, int]:
+    """By thread: how often it slept and was woken (voluntary context switches)."""
+    found = {}
     for pid in pids:
         for task in os.listdir(f"/proc/{pid}/task"):
             for line in pathlib.Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines():
                 if line.startswith("voluntary_ctxt_switches:"):
-                    total += int(line.split()[1])
-    return total
+                    found[task] = int(line.split()[1])
+    return found
+
+
+def more(now: dict[str, int], before: dict[str, int]) -> int:
+    """Of the threads that are still there."""
+    return sum(count - before.get(task, 0) for task, count in now.items())
 
 
 class Figures:
@@ -38,7 +43,7 @@ def measure(seconds: int, groups, roots, all_of_them: Figures) -> None:
     time.sleep(seconds)
     elapsed = time.monotonic() - begun
     for (figures, pids), before in zip(groups, woken, strict=True):
-        figures.wakeups.add((switches(pids) - before) / elapsed)
+        figures.wakeups.add(more(switches(pids), before) / elapsed)
     all_of_them.percent.add(100 * (cpu_seconds(roots) - used) / elapsed)
 
 

@@ -86,9 +86,9 @@ Components::~Components() {
         stopping_ = true;
         health_->stop();  // a look at the facts that is under way asks it for its view
     }
+    self_tests_ = {};  // tells the fault engine of what it finds
     health_.reset();
     sources_.clear();
-    self_tests_ = {};
     on_demand_.reset();
     monitor_.reset();
     walker_.reset();

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -150,9 +149,7 @@ Pipeline::Counters Pipeline::counters() const {
 }
 
 void Pipeline::run_lane(const std::stop_token& stop) {
-    constexpr std::chrono::minutes kWait{1};  // close() ends it sooner
-    const sched_param none{};
-    (void)::sched_setscheduler(0, SCHED_BATCH, &none);  // this thread; it does not preempt others
+    constexpr std::chrono::seconds kWait{1};
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLaneNice);
     while (!stop.stop_requested()) {
         auto pending = queue_.pop(kWait);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hash/service.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,14 +22,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kIdle = 1h;     // then it asks again; the end of the daemon is told by the socket
 constexpr auto kAnswer = 10s;  // the daemon reads at once or is gone
-
-// It reads for scans: a person who waits for one of them does not mind, other work would.
-void step_back() {
-    constexpr int kNice = 5;
-    const sched_param none{};
-    (void)::sched_setscheduler(0, SCHED_BATCH, &none);
-    (void)::setpriority(PRIO_PROCESS, 0, kNice);
-}
 
 Result<> limit() {
     constexpr rlim_t kDescriptors = 32;
@@ -90,7 +81,6 @@ Result<> confine(const ChildOptions& options) {
     (void)sandbox::enter_empty_root({});
     TRY(sandbox::drop_privileges(user));
     TRY(sandbox::die_with(options.parent));
-    step_back();
     TRY(limit());
     // With neither Landlock nor an empty root the system-call filter holds alone: it lets nothing
     // be opened by name that the scan user could not read. The scan workers report the same (fault
