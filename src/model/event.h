@@ -45,7 +45,7 @@ struct DetectionBody {
     std::string exclusion = {};                // set and rule, when in an exclusion
     int pid = 0;
     std::string program = {};
-    bool self_test = false;  // a canary of ours
+    bool self_test = false;                 // a canary of ours
     std::optional<ProcessLine> actor = {};  // who wrote it, where that is known
 };
 

@@ -92,7 +92,7 @@ struct Policy {
         std::vector<std::string> allow = {};
         std::vector<std::string> block_files = {};  // absolute; a network on each line
         std::vector<std::string> allow_files = {};
-        bool loopback = false;                      // connections of this machine with itself, too
+        bool loopback = false;  // connections of this machine with itself, too
         std::vector<NetworkTelemetry> events = {NetworkTelemetry::Open, NetworkTelemetry::Close};
     } network;
 
