@@ -68,6 +68,12 @@ serial = 1
 mode = "quarantine"
 watch = ["$prefix/disk/watched"]
 
+[processes]
+events = []
+
+[network]
+events = []
+
 [faults]
 self_heal = true
 POLICY

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -247,20 +249,19 @@ void ActivityReporter::note_finding(const FlowEvent& flow) {
     auto message = sentence_of(body.flow, flow.denied ? "was refused" : "used") +
                    ", an address of the block list";
     ++findings_;
-    Event event{.correlation = Uuid::random(),
-                .severity = Severity::Major,
-                .time = wall_time(flow.at),
-                .message = std::move(message),
-                .body = std::move(body)};
+    std::optional<Event> event = Event{.correlation = Uuid::random(),
+                                       .severity = Severity::Major,
+                                       .time = wall_time(flow.at),
+                                       .message = std::move(message),
+                                       .body = std::move(body)};
     {
         const std::scoped_lock lock(mutex_);
         if (waiting_.size() < kMostWaiting) {
-            waiting_.push_back(std::move(event));
-            event.message.clear();
+            waiting_.push_back(*std::exchange(event, std::nullopt));
         }
     }
-    if (!event.message.empty()) {
-        parts_.reporter.journal().append(std::move(event));  // not durable at once, but not lost
+    if (event) {
+        parts_.reporter.journal().append(*std::move(event));  // not durable at once, but not lost
     }
     parts_.on_finding();
 }

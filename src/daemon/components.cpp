@@ -187,6 +187,26 @@ Result<> Components::start_scanning() {
     return {};
 }
 
+void Components::make_walker() {
+    walker_ = std::make_unique<Walker>(Walker::Hooks{
+        .watched_folders = [this] { return policies_.current()->policy->files.watch; },
+        .is_watched =
+            [this](const std::string& path) {
+                const auto sensor = monitor_->sensor();
+                return sensor && sensor->is_watched(path);
+            },
+        .offer = [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
+        .has_room = [this] { return pipeline_->has_room(); },
+        .on_caught_up =
+            [this](std::uint64_t found, WallTime since) {
+                reporter_->service(
+                    ServiceAction::CaughtUp,
+                    Severity::Informational,
+                    fmt::format("caught up: {} files changed since {}", found, to_iso8601(since)),
+                    {{"files", std::to_string(found)}});
+            }});
+}
+
 Result<> Components::start_pipeline() {
     const unsigned workers = worker_count(*policies_.current()->policy);
     auto own = paths_.own_folders();
@@ -205,23 +225,7 @@ Result<> Components::start_pipeline() {
                          }},
         .now = [this] { return clock_.wall(); },
         .changed = [this] { poke_health(); }});
-    walker_ = std::make_unique<Walker>(Walker::Hooks{
-        .watched_folders = [this] { return policies_.current()->policy->files.watch; },
-        .is_watched =
-            [this](const std::string& path) {
-                const auto sensor = monitor_->sensor();
-                return sensor && sensor->is_watched(path);
-            },
-        .offer = [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
-        .has_room = [this] { return pipeline_->has_room(); },
-        .on_caught_up =
-            [this](std::uint64_t found, WallTime since) {
-                reporter_->service(
-                    ServiceAction::CaughtUp,
-                    Severity::Informational,
-                    fmt::format("caught up: {} files changed since {}", found, to_iso8601(since)),
-                    {{"files", std::to_string(found)}});
-            }});
+    make_walker();
     pipeline_ = std::make_unique<Pipeline>(Pipeline::Parts{.policies = policies_,
                                                            .monitor = *monitor_,
                                                            .examiner = *examiner_,
@@ -231,13 +235,14 @@ Result<> Components::start_pipeline() {
                                                            .trace = trace_},
                                            scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
+    // Watching first, then looking back: nothing falls between the two. What was interrupted is
+    // finished when it is known what is watched: only those names may be taken.
+    constexpr std::chrono::seconds kMarks{10};
+    monitor_->start();
+    monitor_->wait_applied(kMarks);
     recover_quarantine();
     pipeline_->start();
-    monitor_->start();
     walker_->start();
-    // Watching first, then looking back: nothing falls between the two.
-    constexpr std::chrono::seconds kMarks{10};
-    monitor_->wait_applied(kMarks);
     if (const auto mark = journal_->value(kWatermark)) {
         const std::chrono::nanoseconds since{std::strtoll(mark->c_str(), nullptr, 10)};
         walker_->catch_up(WallTime{since});
@@ -396,26 +401,27 @@ void Components::move_watermark() {
     (void)cache_->flush();
 }
 
+bool Components::run_self_test() {
+    const auto before = self_test_->last();
+    const auto report = self_test_->run();
+    if (!before || before->ok != report.ok) {
+        reporter_->service(
+            report.ok ? ServiceAction::SelfTestPassed : ServiceAction::SelfTestFailed,
+            report.ok ? Severity::Informational : Severity::Critical,
+            report.ok ? "self-test passed" : "self-test failed",
+            {{"place", utf8_lossy(report.place)}});
+    }
+    poke_health();
+    return report.ok;
+}
+
 void Components::run_self_tests(const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any wake;
     constexpr std::chrono::seconds kSoon{5};
     while (!stop.stop_requested()) {
         const bool ready = scanner_->state().state == "ready";
-        bool ok = false;
-        if (ready) {
-            const auto before = self_test_->last();
-            const auto report = self_test_->run();
-            ok = report.ok;
-            if (!before || before->ok != ok) {
-                reporter_->service(
-                    ok ? ServiceAction::SelfTestPassed : ServiceAction::SelfTestFailed,
-                    ok ? Severity::Informational : Severity::Critical,
-                    ok ? "self-test passed" : "self-test failed",
-                    {{"place", utf8_lossy(report.place)}});
-            }
-            poke_health();
-        }
+        const bool ok = ready && run_self_test();
         const auto every = policies_.current()->policy->scan.selftest_every;
         const auto wait = ok      ? every
                           : ready ? std::min<std::chrono::milliseconds>(kSoon, every)

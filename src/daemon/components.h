@@ -101,6 +101,7 @@ private:
 
     Result<> open_storage();
     Result<> start_scanning();
+    void make_walker();
     Result<> start_pipeline();
     Result<> start_outlets();
     Result<> start_timers();
@@ -111,6 +112,7 @@ private:
     Result<> watch_policy_file();
     Result<> watch_mounts();
     void tell_refused(const PolicyStore::Reloaded& reloaded);
+    bool run_self_test();
     void run_self_tests(const std::stop_token& stop);
     void recover_quarantine();
     void move_watermark();

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/components.h"
+#include "sensors/fanotify/paths.h"
 
 namespace vigia::daemon {
 
@@ -100,9 +102,15 @@ std::vector<std::string> Components::self_test_places() const {
 }
 
 bool Components::may_remove(const std::string& path) const {
+    const auto policy = policies_.current();
     const auto sensor = monitor_->sensor();
-    return sensor && sensor->is_watched(path) &&
-           !policies_.current()->exclusions.match_path(path, clock_.wall()).excluded;
+    // Without a sensor the policy's folders say it, by their names.
+    const bool watched =
+        sensor ? sensor->is_watched(path)
+               : std::ranges::any_of(policy->policy->files.watch, [&](const std::string& folder) {
+                     return sensors::is_below(path, folder);
+                 });
+    return watched && !policy->exclusions.match_path(path, clock_.wall()).excluded;
 }
 
 }  // namespace vigia::daemon

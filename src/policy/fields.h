@@ -29,6 +29,7 @@ struct Field {
 template <typename T, typename Type, auto kMember>
 void read_member(const Node& node, const Context& context, T& into) {
     if (auto value = Type::read(node, context)) {
+        // NOLINTNEXTLINE(bugprone-optional-value-conversion): some members are optional themselves
         kMember(into) = *std::move(value);
     }
 }

@@ -22,6 +22,7 @@ struct Option {
     std::vector<std::string> bad;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name is GoogleTest's
 void PrintTo(const Option& option, std::ostream* out) {
     *out << option.section << "." << option.key;
 }
@@ -60,9 +61,11 @@ TEST_P(EachOption, RefusesWhatIsWrongAtItsPlace) {
     }
 }
 
+// NOLINTBEGIN(readability-identifier-naming): constants that constexpr cannot make
 const std::string kDigest = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 
 const std::vector<std::string> kNoFlag{"1", "\"true\"", "[]"};
+// NOLINTEND(readability-identifier-naming)
 
 INSTANTIATE_TEST_SUITE_P(
     Policy,

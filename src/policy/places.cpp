@@ -69,6 +69,7 @@ struct Network {
 std::optional<unsigned> prefix_length(std::string_view text) {
     unsigned length = 0;
     const auto* const end = text.data() + text.size();
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is given
     const auto [stopped, error] = std::from_chars(text.data(), end, length);
     return error == std::errc{} && stopped == end ? std::optional(length) : std::nullopt;
 }

@@ -336,8 +336,8 @@ TEST(PolicyFile, AKindThatLacksItsKeyOrHasAnothersIsRefused) {
                                         "[[sinks]]\nkind = \"json\"",
                                         "[[sinks]]\npath = \"/x\"",
                                         "[definitions]\nsources = [{ kind = \"folder\" }]",
-                                        "[definitions]\nsources = [{ kind = \"clamav\", path = "
-                                        "\"/x\" }]",
+                                        R"([definitions]
+sources = [{ kind = "clamav", path = "/x" }])",
                                         "[scan]\nschedule = [{ kind = \"flash\" }]",
                                         "[exclusions.a]\nprocesses = [{ user = \"ci\" }]"}) {
         const auto problems = problems_of(text);

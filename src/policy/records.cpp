@@ -25,6 +25,7 @@ constexpr std::uint64_t kDay = 24 * kHour;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kTiB = std::uint64_t{1} << 40U;
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name cannot be in parentheses
 #define VIGIA_MEMBER(name) [](auto& it) -> auto& { return it.name; }
 
 using Path = Text<parse_path>;

@@ -50,6 +50,7 @@ std::unexpected<Complaint> refuse(std::string message, std::string suggestion = 
 std::optional<std::pair<std::uint64_t, std::string_view>> leading_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto* const end = text.data() + text.size();
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is given
     const auto [stopped, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc{}) {
         return std::nullopt;
@@ -125,7 +126,7 @@ std::string duration_text(std::chrono::milliseconds duration) {
 
 Parsed<std::uint64_t> parse_size(std::string_view text) {
     constexpr std::string_view kExpected =
-        "expected a size such as \"4096\", \"64KiB\", \"100MiB\" or \"1GB\"";
+        R"(expected a size such as "4096", "64KiB", "100MiB" or "1GB")";
     const auto parts = leading_number(text);
     if (!parts) {
         return refuse(fmt::format("{}, found '{}'", kExpected, printable(text)));

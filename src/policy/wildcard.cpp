@@ -105,7 +105,7 @@ Parsed<std::size_t> Wildcard::add_token(std::string_view pattern, std::size_t at
             return add_class(pattern, at);
         case '\\':
             if (at + 1 == pattern.size()) {
-                return refuse("a '\\' at the end escapes nothing; \\\\ is the byte itself");
+                return refuse(R"(a '\' at the end escapes nothing; \\ is the byte itself)");
             }
             tokens_.push_back({.kind = Kind::Byte, .byte = pattern[at + 1]});
             return at + 2;

@@ -251,6 +251,7 @@ std::string octal(std::uint32_t mode) {
 
 Json item_json(const QuarantineItem& item) {
     std::vector<std::string> attributes;
+    attributes.reserve(item.xattrs.size());
     for (const auto& [name, value] : item.xattrs) {
         attributes.push_back(name);
     }

@@ -200,18 +200,18 @@ TEST(ScanJson, HasEveryKeyOfTheContractAndTheExactNames) {
 }
 
 TEST(QuarantineJson, HasEveryKeyOfTheContractAndNoInnerDetails) {
-    QuarantineItem item{.id = "u",
-                        .state = QuarantineState::Quarantined,
-                        .path = std::string(kBadName),
-                        .sha256 = {},
-                        .size = 68,
-                        .threat = "Eicar-Test-Signature",
-                        .mode = 0104755,
-                        .uid = 1000,
-                        .mtime_ns = 1'000'000'000,
-                        .xattrs = {{"user.note", "\xff"}},
-                        .names_removed = {"/a", "/b"},
-                        .quarantined_at = kNow};
+    const QuarantineItem item{.id = "u",
+                              .state = QuarantineState::Quarantined,
+                              .path = std::string(kBadName),
+                              .sha256 = {},
+                              .size = 68,
+                              .threat = "Eicar-Test-Signature",
+                              .mode = 0104755,
+                              .uid = 1000,
+                              .mtime_ns = 1'000'000'000,
+                              .xattrs = {{"user.note", "\xff"}},
+                              .names_removed = {"/a", "/b"},
+                              .quarantined_at = kNow};
     const auto list = Json::parse(to_json(std::vector{item}));
     ASSERT_EQ(list["items"].size(), 1U);
     const auto& json = list["items"][0];

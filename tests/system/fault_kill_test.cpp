@@ -222,6 +222,11 @@ TEST_F(FaultKill, NothingIsLostDoubledOrLeftHalfDoneHoweverOftenItIsKilled) {
     ASSERT_NO_FATAL_FAILURE(expect_events_complete());
     expect_episodes_complete();
     const auto items = instance_.json({"quarantine", "list"}).at("items");
+    std::map<std::string, std::string> seen;  // path → the item
+    for (const auto& item : items) {
+        const auto [first, is_new] = seen.emplace(item.at("path"), item.dump());
+        EXPECT_TRUE(is_new) << "twice in the vault:\n" << first->second << "\n" << item.dump();
+    }
     EXPECT_EQ(items.size(), static_cast<std::size_t>(infected_));
     for (const auto& item : items) {
         EXPECT_EQ(item.at("state"), "quarantined") << item.dump();

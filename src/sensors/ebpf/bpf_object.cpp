@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMostLog = 4U << 20U;
 
 // Where libbpf's words of this thread go; libbpf has one global printer for all threads.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): its printer has no context
 thread_local std::string* words = nullptr;
 
 __attribute__((format(printf, 2, 0))) int keep_words(libbpf_print_level level,

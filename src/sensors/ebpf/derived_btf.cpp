@@ -231,7 +231,7 @@ fs::path find_clang() {
 }
 
 Result<fs::path> derive_btf(const DerivedBtf& options) {
-    const auto result = options.cache / (options.release + ".btf");
+    auto result = options.cache / (options.release + ".btf");
     if (options.release.empty() || options.release.find('/') != std::string::npos) {
         return fail(std::errc::invalid_argument, "no release of a kernel: " + options.release);
     }

@@ -108,6 +108,8 @@ public:
     [[nodiscard]] static std::expected<KernelSensor, LoadFailure> open(const Options& options,
                                                                        Observer observer);
 
+    KernelSensor(const KernelSensor&) = delete;
+    KernelSensor& operator=(const KernelSensor&) = delete;
     KernelSensor(KernelSensor&&) noexcept;
     KernelSensor& operator=(KernelSensor&&) noexcept;
     ~KernelSensor();

@@ -93,7 +93,7 @@ void RingReader::run() {
         (void)watch_rings(EPOLL_CTL_MOD);
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::boot());
         if (wait(left) && pace_.gather.count() > 0 && !asked_now()) {
-            wait(pace_.gather);
+            (void)wait(pace_.gather);
         }
         eventfd_t ignored = 0;
         ::eventfd_read(wake_.get(), &ignored);

@@ -57,7 +57,7 @@ private:
     RingReader(Calls calls, Pace pace) : calls_(std::move(calls)), pace_(pace) {}
 
     [[nodiscard]] bool watch_rings(int operation) const;
-    bool wait(std::chrono::milliseconds patience) const;
+    [[nodiscard]] bool wait(std::chrono::milliseconds patience) const;
 
     static int on_sample(void* self, void* data, std::size_t size);
     void run();

@@ -141,6 +141,11 @@ void PollingSensor::look_at_sockets(BootTime now) {
             known->second.flow.bytes_received = socket.bytes_received;
         }
     }
+    end_sockets(now);
+}
+
+// Those that the last look did not find any more.
+void PollingSensor::end_sockets(BootTime now) {
     for (auto at = sockets_.begin(); at != sockets_.end();) {
         if (at->second.look == looks_) {
             ++at;

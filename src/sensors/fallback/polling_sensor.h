@@ -57,6 +57,7 @@ private:
     void look();
     void look_at_processes(BootTime now);
     void look_at_sockets(BootTime now);
+    void end_sockets(BootTime now);
     void begin_socket(const DiagSocket& socket, pid_t holder, bool incoming);
     void tell(EventClass event_class, FlowEvent flow);
     void run(const std::stop_token& stop);

@@ -170,9 +170,11 @@ std::map<std::uint64_t, pid_t> holders_of(std::set<std::uint64_t> wanted) {
             break;
         }
         const Folder folder(::opendir(fmt::format("/proc/{}/fd", pid).c_str()));
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
-        for (const dirent* entry = nullptr;
-             folder && (entry = ::readdir(folder.get())) != nullptr;) {
+        const auto next = [&folder] {
+            // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
+            return folder ? ::readdir(folder.get()) : nullptr;
+        };
+        for (const dirent* entry = next(); entry != nullptr; entry = next()) {
             const auto target = link_of(::dirfd(folder.get()), entry->d_name);
             if (!target.starts_with(kSocket)) {
                 continue;
