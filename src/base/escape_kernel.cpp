@@ -83,8 +83,9 @@ bool connects(const Target& /*target*/) {
     address.sin_family = AF_INET;
     address.sin_port = htons(9);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
-           0;
+    return socket &&
+           ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+               0;
 }
 
 // Without an address the kernel would choose an abstract one.

@@ -102,7 +102,7 @@ std::string shell_quoted(std::string_view bytes) {
                          });
     std::string word = escaped ? "$'" : "'";
     for (const char c : bytes) {
-        if (escaped && !(c >= ' ' && c < 0x7f)) {
+        if (escaped && (c < ' ' || c >= 0x7f)) {
             word += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         } else if (escaped && (c == '\'' || c == '\\')) {
             word += std::string("\\") + c;

@@ -26,9 +26,9 @@ namespace {
 
 class Hasher {
 public:
-    Hasher() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-        good_ = context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1;
-    }
+    Hasher()
+        : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free),
+          good_(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {}
 
     void add(std::span<const std::byte> bytes) {
         good_ = good_ && EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1;

@@ -236,7 +236,7 @@ TEST_F(Gather, AnInterruptedGatherLeavesNothingBehind) {
 TEST_F(Gather, ASourceThatCannotBeReadIsAProblemAndTheRestGoesOn) {
     policy_.sources.push_back({.kind = "folder", .path = root_ / "missing"});
     write(folder("src") / "a.hdb", "x");
-    const auto empty = folder("empty");
+    (void)folder("empty");
     policy_.sources.push_back({.kind = "clamav", .mirrors = {"https://mirror.invalid"}});
     const auto set = gathered();
     EXPECT_THAT(names(set.folder), UnorderedElementsAre("vigia.ndb", "a.hdb"));

@@ -61,7 +61,7 @@ bool is_intact(const fs::path& path, const std::string& name) {
 
 Draft::~Draft() {
     if (!path_.empty()) {
-        remove_folder(path_);
+        (void)remove_folder(path_);
     }
 }
 
@@ -76,7 +76,7 @@ Result<Generations> Generations::open(const fs::path& state) {
     Generations generations(state);
     for (const auto& name : entries_of(state / "generations")) {
         if (name.starts_with(kDraftPrefix)) {
-            remove_folder(generations.folder_of(name));
+            (void)remove_folder(generations.folder_of(name));
         }
     }
     return generations;
@@ -93,7 +93,7 @@ Result<Draft> Generations::begin() const {
     }
     auto folder = open_folder(path);
     if (!folder) {
-        remove_folder(path);
+        (void)remove_folder(path);
         return std::unexpected(std::move(folder).error());
     }
     return Draft(std::move(path), *std::move(folder));
@@ -104,7 +104,7 @@ Result<Draft> Generations::begin() const {
 Result<fs::path> Generations::adopt(Draft draft,
                                     const std::string& name,
                                     std::vector<std::string>& problems) const {
-    const auto path = folder_of(name);
+    auto path = folder_of(name);
     struct stat info{};
     const bool present = ::lstat(path.c_str(), &info) == 0;
     if (present && is_intact(path, name)) {
@@ -114,7 +114,7 @@ Result<fs::path> Generations::adopt(Draft draft,
     }
     if (present) {
         const auto aside = state_ / "rejected" / name;
-        remove_folder(aside);
+        (void)remove_folder(aside);
         if (::rename(path.c_str(), aside.c_str()) < 0) {
             return fail_errno("set aside " + printable(path.native()));
         }

@@ -72,6 +72,7 @@ void Engine::look_at(State& state, const Facts& facts, const Settings& settings,
     }
     const auto timing = timing_of(fault, settings.timings);
     auto finding = fault.probe(facts, timing);
+    const bool failing = finding.state == Finding::State::Failing;
     switch (finding.state) {
         case Finding::State::Unknown:
             // Neither raises nor clears; what was held to be so has to prove itself anew.
@@ -90,7 +91,7 @@ void Engine::look_at(State& state, const Facts& facts, const Settings& settings,
             break;
     }
     state.doubt.reset();
-    if (state.episode && finding.state == Finding::State::Failing) {
+    if (state.episode && failing) {
         ask_for_repair(state, facts, settings, outcome);
     }
 }

@@ -45,6 +45,7 @@ const CapabilityDecision& decision(const HostFacts& facts, KernelCapability capa
 
 std::vector<std::string> missing_names(const CapabilityDecision& decision) {
     std::vector<std::string> names;
+    names.reserve(decision.missing.size());
     for (const auto& feature : decision.missing) {
         names.push_back(feature.name);
     }

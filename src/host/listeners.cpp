@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/listeners.h"
 
+#include <fmt/format.h>
 #include <sys/fanotify.h>
 
 #include <algorithm>
@@ -81,7 +82,7 @@ private:
     }
 
     // Reading a link is far cheaper than fdinfo, which walks what the descriptor holds.
-    Result<std::vector<std::string>> candidates(const std::string& folder) const {
+    [[nodiscard]] Result<std::vector<std::string>> candidates(const std::string& folder) const {
         auto links = root_.links(folder + "/fd", kMaxDescriptors);
         if (!links && is_missing(links.error())) {
             return root_.list(folder + "/fdinfo", kMaxDescriptors);  // an image has no links
@@ -107,7 +108,8 @@ private:
                 found_.truncated = true;
                 return;
             }
-            const auto text = root_.read_start(folder + "/fdinfo/" + number, kMaxInfo);
+            const auto text =
+                root_.read_start(fmt::format("{}/fdinfo/{}", folder, number), kMaxInfo);
             if (const auto info = text ? parse_fanotify_info(*text) : std::nullopt) {
                 found_.listeners.push_back(
                     {.pid = pid,

@@ -76,7 +76,7 @@ TEST(HeadersCommand, UsesThePackageManagerThatIsThereAndAddsClangWhereItIsMissin
 
 TEST(HeadersCommand, IsNotGuessedForAHostThatIsNotKnown) {
     EXPECT_EQ(install_headers_command(host("ID=void", "6.1.0_1"), false), std::nullopt);
-    HostFacts nothing;
+    const HostFacts nothing;
     EXPECT_EQ(install_headers_command(nothing, false), std::nullopt);
     EXPECT_EQ(selinux_tools_package(nothing), std::nullopt);
     EXPECT_EQ(install_command(host("ID=debian", "6.1.0"), "a; reboot"), std::nullopt);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/selinux.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -104,11 +106,12 @@ Result<std::optional<SelinuxModule>> module_in(const Root& root,
         return std::unexpected(names.error());
     }
     bool installed = false;
+    const auto file = module + ".pp";
     for (const auto& name : *names) {
         unsigned priority = 0;
         const bool here = store.by_priority && parse_number(name, priority) &&
-                          TRY(root.exists(store.folder + name + "/" + module));
-        installed = installed || here || (!store.by_priority && name == module + ".pp");
+                          TRY(root.exists(fmt::format("{}{}/{}", store.folder, name, module)));
+        installed = installed || here || (!store.by_priority && name == file);
     }
     const bool disabled = TRY(root.exists(store.folder + "disabled/" + module)) ||
                           TRY(root.exists(store.folder + module + ".pp.disabled"));

@@ -62,11 +62,12 @@ bool find_domain(const std::vector<std::string>& contexts,
 
 Answer decide(int policy, const std::vector<std::string>& contexts) {
     Answer answer;
-    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the child ends with it
+    // NOLINTBEGIN(cppcoreguidelines-owning-memory, clang-analyzer-unix.Stream): ends with the child
     FILE* const file = ::fdopen(policy, "r");
     if (file == nullptr || ::sepol_set_policydb_from_file(file) != 0) {
         return answer;
     }
+    // NOLINTEND(cppcoreguidelines-owning-memory, clang-analyzer-unix.Stream)
     sepol_security_id_t domain = 0;
     if (!find_domain(contexts, answer, domain)) {
         answer.outcome = Outcome::NoDomain;
@@ -99,8 +100,10 @@ Answer decide(int policy, const std::vector<std::string>& contexts) {
         ::signal(signal, SIG_DFL);
     }
     const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    ::dup2(nothing, STDERR_FILENO);
-    ::dup2(nothing, STDOUT_FILENO);
+    if (nothing >= 0) {
+        ::dup2(nothing, STDERR_FILENO);
+        ::dup2(nothing, STDOUT_FILENO);
+    }
     ::sepol_debug(0);
     const auto answer = decide(policy, contexts);
     const auto written = ::write(out, &answer, sizeof answer);

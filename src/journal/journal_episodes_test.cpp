@@ -19,6 +19,7 @@ protected:
     [[nodiscard]] std::vector<int> ids(bool open_only, std::size_t limit = 100) const {
         std::vector<int> ids;
         const auto episodes = journal_->episodes(open_only, limit).value();
+        ids.reserve(episodes.size());
         for (const auto& one : episodes) {
             ids.push_back(one.id);
         }

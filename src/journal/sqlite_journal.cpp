@@ -172,6 +172,7 @@ private:
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as those who open other things do it
 Result<std::unique_ptr<Journal>> Journal::open(Options options) {
     auto journal = std::make_unique<SqliteJournal>(options);
     TRY(journal->start(), "open journal");

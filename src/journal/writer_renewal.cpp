@@ -128,6 +128,7 @@ Result<bool> Writer::retain() {
     const auto drop = [&]() -> Result<bool> {
         TRY(store_->begin());
         auto body = TRY(retention_.step(store_->database(), clock_->wall(), positions_.slowest()));
+        const bool dropped = body.has_value();
         if (body) {
             const auto what = body->undelivered > 0 ? Severity::Major : Severity::Minor;
             const auto message = fmt::format(
@@ -139,7 +140,7 @@ Result<bool> Writer::retain() {
             TRY(store_->apply(told));
         }
         TRY(store_->commit());
-        return body.has_value();
+        return dropped;
     };
     auto more = drop();
     if (!more) {

@@ -64,7 +64,7 @@ std::optional<std::uint64_t> read_milliseconds(const Node& node,
     if (text == nullptr) {
         const auto* number = node.as<std::int64_t>();
         context.wrong_kind(node,
-                           "a duration such as \"2s\" or \"10m\"",
+                           R"(a duration such as "2s" or "10m")",
                            number != nullptr ? fmt::format("\"{}s\"", *number) : std::string{});
         return std::nullopt;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sinks/journald_sink.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -94,9 +95,10 @@ Result<std::uint64_t> JournaldSink::deliver(std::span<const StoredEvent> events)
         }
         std::vector<std::string> lines;
         for (const auto& [name, value] : journald_fields(event)) {
-            lines.push_back(name + "=" + value);
+            lines.push_back(fmt::format("{}={}", name, value));
         }
         std::vector<iovec> pieces;
+        pieces.reserve(lines.size());
         for (auto& line : lines) {
             pieces.push_back({.iov_base = line.data(), .iov_len = line.size()});
         }

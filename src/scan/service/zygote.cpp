@@ -31,6 +31,7 @@ Result<Zygote> Zygote::start(const ScanService::Options& options,
                              std::uint64_t serial) {
     auto child = TRY(start_child(options.program, options.user));
     std::vector<int> folders;
+    folders.reserve(set.folders.size());
     for (const auto& folder : set.folders) {
         folders.push_back(folder.get());
     }
