@@ -21,6 +21,10 @@ std::int64_t nanoseconds(WallTime time) noexcept {
 
 int keep_rank(const Event& event) noexcept {
     constexpr int kAboveAllSeverities = 9;
+    constexpr int kLast = 10;
+    if (std::holds_alternative<FaultBody>(event.body)) {
+        return kLast;
+    }
     return wire::class_uid(event) == kDetectionFinding ? kAboveAllSeverities
                                                        : static_cast<int>(event.severity);
 }

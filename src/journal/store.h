@@ -14,8 +14,8 @@
 
 namespace vigia::journal {
 
-// How long an event is kept when something has to go: lower goes first. Detections go last, the
-// rest by severity.
+// How long an event is kept when something has to go: lower goes first. Those of faults go last:
+// they are few, and each is to be told once. Before them detections, the rest by severity.
 [[nodiscard]] int keep_rank(const Event& event) noexcept;
 
 // The writing connection: numbers, renders and inserts. One thread at a time (the writer's). All
