@@ -4,21 +4,26 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace vigia::control {
 
 bool Connections::admit(int socket, uid_t uid) {
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
     const auto alive = [](const auto& item) { return !item.second.closing; };
     const auto of_user = std::ranges::count_if(
         entries_, [&](const auto& item) { return alive(item) && item.second.uid == uid; });
     const auto all = std::ranges::count_if(entries_, alive);
     const bool room = (std::cmp_less(of_user, kPerUser) || evict(false, uid)) &&
                       (std::cmp_less(all, kAll) || evict(true, uid));
-    // Those shut down keep a thread until it notices: a second bound, so that a fast opener cannot
-    // pile them up.
-    if (!room || entries_.size() >= 2 * kAll) {
+    // Those shut down keep a thread until it notices, which takes moments: a second bound, so that
+    // a fast opener cannot pile them up. It is waited for them, or who comes after a flood would
+    // pay.
+    constexpr std::chrono::milliseconds kLongest{500};
+    const bool bounded =
+        room && ended_.wait_for(lock, kLongest, [this] { return entries_.size() < 2 * kAll; });
+    if (!bounded) {
         ++refused_;
         return false;
     }
@@ -53,8 +58,11 @@ void Connections::set_busy(int socket, bool busy) {
 }
 
 void Connections::remove(int socket) {
-    const std::scoped_lock lock(mutex_);
-    entries_.erase(socket);
+    {
+        const std::scoped_lock lock(mutex_);
+        entries_.erase(socket);
+    }
+    ended_.notify_one();
 }
 
 void Connections::shut_down_all() {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -20,7 +21,8 @@ public:
     static constexpr std::size_t kAll = 128;
 
     // A connection just accepted. Makes room by shutting down the longest idle one of this user (of
-    // anybody, when all places are taken); false when everything there is busy.
+    // anybody, when all places are taken), and waits up to half a second for those shut down
+    // before; false when everything there is busy.
     [[nodiscard]] bool admit(int socket, uid_t uid);
 
     // A request of it is being answered; it is not shut down meanwhile.
@@ -45,6 +47,7 @@ private:
     bool evict(bool any_user, uid_t uid);
 
     mutable std::mutex mutex_;  // guards all below
+    std::condition_variable ended_;
     std::map<int, Entry> entries_;
     std::uint64_t refused_ = 0;
 };

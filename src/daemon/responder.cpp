@@ -56,6 +56,15 @@ Answer Responder::handle(const Judged& judged) {
     if (decision.action == policy::Action::None) {
         return {};
     }
+    // Known under this identity and left where it is: it has been told of already.
+    const bool known = verdict.source == VerdictSource::IdentityCache && !judged.on_demand;
+    if (decision.action == policy::Action::Report && known) {
+        return {};
+    }
+    if (decision.action == policy::Action::Report) {
+        (void)report_detection(judged, decision);
+        return {.handled = Handled::Reported, .action = "reported (" + decision.why + ")"};
+    }
     // The watch and a scan on demand may have judged the same object at the same time.
     const auto turn = turns_.take(judged.examination.identity.object, kLongestTurn);
     if (!turn) {
@@ -64,16 +73,7 @@ Answer Responder::handle(const Judged& judged) {
     if (is_put_away(judged)) {
         return {.handled = Handled::Nothing, .action = "left (in the vault already)"};
     }
-    // Known under this identity and left where it is: it has been told of already.
-    const bool known = verdict.source == VerdictSource::IdentityCache && !judged.on_demand;
-    if (decision.action == policy::Action::Report && known) {
-        return {};
-    }
-    const auto detection = report_detection(judged, decision);
-    if (decision.action == policy::Action::Report) {
-        return {.handled = Handled::Reported, .action = "reported (" + decision.why + ")"};
-    }
-    return put_away(judged, detection);
+    return put_away(judged, report_detection(judged, decision));
 }
 
 bool Responder::was_restored(const Judged& judged) const {

@@ -30,6 +30,13 @@ std::ostream& operator<<(std::ostream& out, const Case& one) {
     return out << one.id << " " << one.cause;
 }
 
+std::function<void(Facts&)> load_fails(const char* cause) {
+    return [cause](Facts& facts) {
+        facts.scan.state = "failed";
+        facts.scan.load_cause = cause;
+    };
+}
+
 std::vector<Case> cases() {
     using F = Facts;
     constexpr auto kMajor = Severity::Major;
@@ -114,20 +121,8 @@ std::vector<Case> cases() {
              f.scan.memory_needed = 1 << 30;
              f.scan.memory_available = 1 << 20;
          }},
-        {7,
-         "killed",
-         kCritical,
-         [](F& f) {
-             f.scan.state = "failed";
-             f.scan.load_cause = "killed";
-         }},
-        {7,
-         "killed-or-out-of-memory",
-         kCritical,
-         [](F& f) {
-             f.scan.state = "failed";
-             f.scan.load_cause = "killed-or-out-of-memory";
-         }},
+        {7, "killed", kCritical, load_fails("killed")},
+        {7, "killed-or-out-of-memory", kCritical, load_fails("killed-or-out-of-memory")},
         {7,
          "sandbox-failed",
          kCritical,
@@ -136,20 +131,8 @@ std::vector<Case> cases() {
              f.scan.load_cause = "sandbox-failed";
              f.scan.load_message = "no way";
          }},
-        {7,
-         "exec-failed",
-         kCritical,
-         [](F& f) {
-             f.scan.state = "failed";
-             f.scan.load_cause = "exec-failed";
-         }},
-        {7,
-         "start-timeout",
-         kCritical,
-         [](F& f) {
-             f.scan.state = "failed";
-             f.scan.load_cause = "start-timeout";
-         }},
+        {7, "exec-failed", kCritical, load_fails("exec-failed")},
+        {7, "start-timeout", kCritical, load_fails("start-timeout")},
         {7, "workers-end", kCritical, [](F& f) { f.scan.state = "failed"; }},
         {7,
          "no-definitions",

@@ -175,6 +175,14 @@ TEST_F(ControlApi, OthersSeeTheStateButNoPathsAndNoEvents) {
     EXPECT_TRUE(as_nobody("/v1/quarantine").ends_with("403"));
 }
 
+TEST_F(ControlApi, AClassOfEventsThatIsNotKnownIsNamedWithThoseThatAre) {
+    const auto output = instance_->cli({"events", "--class", "nonsense"});
+    EXPECT_EQ(output.exit, 2);
+    EXPECT_NE(output.err.find("nonsense"), std::string::npos) << output.err;
+    EXPECT_NE(output.err.find("network"), std::string::npos) << output.err;
+    EXPECT_EQ(instance_->cli({"events", "--class", "6002"}).exit, 0);
+}
+
 TEST_F(ControlApi, WrongRequestsGetAnAnswerThatSaysWhatIsWrong) {
     const auto body = [&](std::vector<std::string> arguments) {
         return nlohmann::json::parse(

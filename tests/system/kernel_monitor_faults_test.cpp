@@ -165,6 +165,12 @@ TEST_F(KernelFaults, WithoutTypesBothFaultsAreRaisedAndBothClearWhenTheTypesAreT
     })) << read_text(instance.path("daemon.err"));
     const auto headers = fault_of(instance, kHeaders);
     EXPECT_FALSE(headers.at("evidence").at("looked_in").empty());
+    // A package is installed with somebody's word only.
+    const auto refused = instance.cli({"faults", "fix", "11"});
+    EXPECT_NE(refused.exit, 0);
+    EXPECT_NE((refused.out + refused.err).find("--yes"), std::string::npos) << refused.err;
+    EXPECT_EQ(instance.json({"faults", "fix", "11", "--dry-run"}).at("repair"), "install-headers");
+    EXPECT_EQ(fault_of(instance, kHeaders).at("heal").at("attempts"), 0);
     expect_fallback(instance);
     fs::remove(hidden);
     EXPECT_TRUE(

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <iterator>
+#include <vector>
 
 #include "base/text.h"
 #include "cli/verbs.h"
@@ -91,6 +93,17 @@ Exit run_events(const Context& context, const Asked& asked) {
     std::string path = fmt::format("/v1/events?limit={}", asked.limit);
     if (!asked.cls.empty()) {
         const auto found = std::ranges::find(kClasses, asked.cls, &ClassName::name);
+        const bool is_number =
+            std::ranges::all_of(asked.cls, [](char c) { return c >= '0' && c <= '9'; });
+        if (found == kClasses.end() && !is_number) {
+            std::vector<std::string_view> names;
+            std::ranges::transform(kClasses, std::back_inserter(names), &ClassName::name);
+            fmt::print(stderr,
+                       "vigia: --class '{}': expected {} or an OCSF number\n",
+                       printable(asked.cls),
+                       fmt::join(names, ", "));
+            return Exit::Usage;
+        }
         path += fmt::format("&class={}",
                             found == kClasses.end() ? asked.cls : std::to_string(found->uid));
     }

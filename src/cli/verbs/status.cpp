@@ -38,13 +38,14 @@ void print_monitors(const Context& context, const json& status) {
                            : name == "processes" ? Text{"Processes", "Procesos"}
                                                  : Text{"Network", "Red"};
         const auto backend = monitor.value("backend", "");
+        const auto detail = printable_member(monitor, "detail");
         line(context,
              label,
              fmt::format("{}{}{}{}",
                          state_text(context, monitor.value("state", "")),
                          printable(backend),
-                         backend.empty() ? "" : ", ",
-                         printable_member(monitor, "detail")));
+                         backend.empty() || detail.empty() ? "" : ", ",
+                         detail));
         if (!monitor.contains("places") || !monitor["places"].is_array()) {
             continue;
         }
