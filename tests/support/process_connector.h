@@ -108,7 +108,11 @@ private:
 
     void note(const proc_event& event) {
         const std::scoped_lock lock(mutex_);
-        if (event.what == proc_event::PROC_EVENT_EXEC) {
+        if (event.what == proc_event::PROC_EVENT_FORK &&
+            event.event_data.fork.child_pid == event.event_data.fork.child_tgid) {
+            // Whoever had the number before is not to be counted with its new owner.
+            seen_[event.event_data.fork.child_tgid] = {};
+        } else if (event.what == proc_event::PROC_EVENT_EXEC) {
             ++seen_[event.event_data.exec.process_tgid].execs;
         } else if (event.what == proc_event::PROC_EVENT_EXIT &&
                    event.event_data.exit.process_pid == event.event_data.exit.process_tgid) {
