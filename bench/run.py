@@ -2,7 +2,7 @@
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
 usage: run.sh [--quick] [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  scan  idle  faults
+  engine-memory  worker-death  foreground  burst  scan  idle  faults  doctor
 --quick: one small round of each, a trial of the scenarios; the report goes nowhere unless
 VIGIA_BENCH_REPORT says where.
 environment:
@@ -29,7 +29,7 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle", "faults"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle", "faults", "doctor"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

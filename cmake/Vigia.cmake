@@ -45,7 +45,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebI
     add_compile_definitions(_FORTIFY_SOURCE=2 _GLIBCXX_ASSERTIONS)
   endif()
 endif()
-add_link_options(-Wl,-z,relro,-z,now)
+# --as-needed: what a program does not call is not loaded into it.
+add_link_options(-Wl,-z,relro,-z,now -Wl,--as-needed)
 if(VIGIA_SANITIZE)
   add_compile_options(-fsanitize=${VIGIA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${VIGIA_SANITIZE})

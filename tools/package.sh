@@ -12,6 +12,12 @@ umask 022
 mkdir -p "$stage/DEBIAN" "$out/debian"
 DESTDIR=$stage cmake --install "$build" --prefix /usr --strip >/dev/null
 
+# What was installed, for fault 110 and for sha256sum --check. What is the administrator's (etc/) is not
+# in it.
+(cd "$stage" && find usr -type f ! -path 'usr/share/doc/*' ! -path 'usr/share/man/*' -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | sed 's|  usr/|  /usr/|') >"$out/manifest.sha256"
+install -m 0644 "$out/manifest.sha256" "$stage/usr/lib/vigia/manifest.sha256"
+
 # dpkg-shlibdeps reads debian/control, which a plain dpkg-deb build does not have otherwise.
 printf 'Source: vigia\n\nPackage: vigia\nArchitecture: any\n' >"$out/debian/control"
 mapfile -t programs < <(find "$stage/usr" -type f -perm -100)

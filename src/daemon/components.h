@@ -33,6 +33,7 @@
 #include "daemon/selftest.h"
 #include "daemon/sink_pump.h"
 #include "daemon/walker.h"
+#include "host/installation.h"
 #include "host/root.h"
 #include "journal/journal.h"
 #include "metrics/prometheus_text.h"
@@ -125,6 +126,7 @@ private:
     void collect_scan_service(Facts& facts);
     void collect_storage(Facts& facts);
     void collect_machine(Facts& facts);
+    void collect_installation(Facts& facts);
     void collect_files(Facts& facts);
     void retry_when_limits_change(bool refused);
     void retry_when_memory_grows(Facts& facts);
@@ -179,7 +181,9 @@ private:
     UniqueFd policy_watch_;
     std::vector<EventLoop::SourcePtr> sources_;
     std::jthread self_tests_;
-    std::optional<host::Root> host_root_;  // the evaluating thread's, as the five below
+    std::optional<host::Installation> installation_;  // the evaluating thread's, as the seven below
+    std::optional<host::Root> installed_root_;
+    std::optional<host::Root> host_root_;
     std::optional<host::Root> own_root_;
     HostFacts machine_;
     std::optional<BootTime> examined_at_;

@@ -2,6 +2,7 @@
 // What the fault engine is told of every part and of the machine.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "host/accounts.h"
 #include "host/examine.h"
 #include "host/health_facts.h"
+#include "host/installation.h"
 
 namespace vigia::daemon {
 namespace {
@@ -69,6 +71,7 @@ void Components::collect_facts(Facts& facts) {
     }
     host::describe_scan_user(host, facts);
     collect_machine(facts);
+    collect_installation(facts);
     collect_programs(facts);
     {
         const std::scoped_lock lock(creation_mutex_);
@@ -119,6 +122,28 @@ void Components::collect_machine(Facts& facts) {
         host::describe_other_scanners(machine_, facts);
     } else {
         facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "another root");
+    }
+}
+
+// The package's files are those of the running system, whatever root the host is read under.
+void Components::collect_installation(Facts& facts) {
+    facts.installation = installation_->look(*installed_root_, BootClock::now());
+    if (facts.installation.manifest.empty()) {
+        return;
+    }
+    host::describe_installation(machine_, facts);
+    constexpr std::string_view kDeleted = " (deleted)";
+    std::error_code error;
+    auto own = std::filesystem::read_symlink("/proc/self/exe", error).native();
+    if (own.ends_with(kDeleted)) {
+        own.resize(own.size() - kDeleted.size());
+    }
+    struct stat running{};
+    struct stat installed{};
+    if (!error && ::stat("/proc/self/exe", &running) == 0 &&
+        (::stat(own.c_str(), &installed) != 0 || running.st_dev != installed.st_dev ||
+         running.st_ino != installed.st_ino)) {
+        facts.installation.running_replaced = own;
     }
 }
 

@@ -38,6 +38,9 @@ Result<> Components::start_health() {
         .collect = [this](Facts& facts) { collect_facts(facts); },
         .repair = [this](health::Heal action,
                          const Episode& episode) { return repair(action, episode); }});
+    installed_root_ = TRY(host::Root::open("/"), "open the root of the system");
+    installation_.emplace(
+        std::filesystem::absolute(options_.programs).lexically_normal().relative_path().native());
     const auto poke = [this] { poke_health(); };
     {
         const std::scoped_lock lock(poke_mutex_);
@@ -58,6 +61,13 @@ Result<> Components::start_health() {
                           .content = true,
                           .changed = retry});
     }
+    for (const char* folder : {"/usr/sbin", "/usr/bin", "/usr/lib/systemd/system"}) {
+        places.push_back({.folder = folder,
+                          .names = {"vigiad", "vigia", "vigiad.service", "vigia-heal@.service"},
+                          .content = true,
+                          .changed = poke});
+    }
+    places.push_back({.folder = options_.programs.native(), .content = true, .changed = poke});
     for (const auto& folder : {paths_.policy.parent_path(),
                                paths_.state,
                                paths_.definitions,

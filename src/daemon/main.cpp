@@ -103,18 +103,16 @@ Result<std::vector<EventLoop::SourcePtr>> connect(EventLoop& loop, daemon::Compo
     return sources;
 }
 
-Result<> run(daemon::Options options) {
-    const auto level = TRY(log::parse_level(options.log_level));
-    const auto paths = daemon::Paths::under(options.prefix);
-    TRY(paths.create(), "make the folders of this instance");
-    const auto lock = TRY(daemon::InstanceLock::acquire(paths.pid_file));
-    TRY(log::open(
-        {.file = paths.logs / "vigiad.log", .to_stderr = options.foreground, .level = level}));
+// Gives away what we need not have, and says what we lack.
+Result<> settle_privileges(daemon::Options& options) {
     options.missing_capabilities = TRY(daemon::bound_capabilities());
     for (const auto& missing : options.missing_capabilities) {
         log::warning("runs without " + missing);
     }
-    options.programs = TRY(own_programs());
+    return {};
+}
+
+Result<> serve(const daemon::Options& options) {
     const auto loop = TRY(EventLoop::create());
     auto parts = TRY(daemon::Components::create(options, *loop));
     const auto sources = TRY(connect(*loop, *parts));
@@ -125,6 +123,18 @@ Result<> run(daemon::Options options) {
     parts->say_goodbye("asked to");
     parts.reset();
     return {};
+}
+
+Result<> run(daemon::Options options) {
+    const auto level = TRY(log::parse_level(options.log_level));
+    const auto paths = daemon::Paths::under(options.prefix);
+    TRY(paths.create(), "make the folders of this instance");
+    const auto lock = TRY(daemon::InstanceLock::acquire(paths.pid_file));
+    TRY(log::open(
+        {.file = paths.logs / "vigiad.log", .to_stderr = options.foreground, .level = level}));
+    TRY(settle_privileges(options));
+    options.programs = TRY(own_programs());
+    return serve(options);
 }
 
 }  // namespace

@@ -38,6 +38,10 @@ inline Facts sound() {
     facts.selinux.module_command = "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp";
     facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "proc");
     facts.programs.tried = true;
+    facts.installation = {.known = true,
+                          .manifest = "/usr/lib/vigia/manifest.sha256",
+                          .files = 12,
+                          .reinstall_command = "apt-get install -y --reinstall vigia"};
     return facts;
 }
 

@@ -43,6 +43,21 @@ std::vector<Case> cases() {
     constexpr auto kCritical = Severity::Critical;
     const auto no = Fact<bool>::known(false, "etc/passwd");
     std::vector<Case> all{
+        {110,
+         "files-differ",
+         kCritical,
+         [](F& f) {
+             f.installation.differences = {{.path = "/usr/sbin/vigiad", .found = Sha256{}},
+                                           {.path = "/usr/bin/vigia", .error = "missing"}};
+         }},
+        {110,
+         "manifest-damaged",
+         kCritical,
+         [](F& f) { f.installation.manifest_error = "line 3 is not a SHA-256"; }},
+        {110,
+         "restart-needed",
+         Severity::Minor,
+         [](F& f) { f.installation.running_replaced = "/usr/sbin/vigiad"; }},
         {103,
          "sink-unreachable",
          Severity::Minor,

@@ -75,28 +75,34 @@ std::string architecture_of(std::string_view release) {
     return holds(kArchitectures, word) ? std::string(word) : std::string{};
 }
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// Both by value, however long; leading zeros count for nothing.
+int compare_digits(std::string_view left, std::string_view right) {
+    left.remove_prefix(std::min(left.find_first_not_of('0'), left.size()));
+    right.remove_prefix(std::min(right.find_first_not_of('0'), right.size()));
+    if (left.size() != right.size()) {
+        return left.size() < right.size() ? -1 : 1;
+    }
+    return left.compare(right);
+}
+
 // Below, equal or above zero; runs of digits are compared as numbers of any length.
 int compare_naturally(std::string_view left, std::string_view right) {
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
     while (!left.empty() && !right.empty()) {
         if (is_digit(left.front()) && is_digit(right.front())) {
-            auto first = take_digits(left);
-            auto second = take_digits(right);
-            first.remove_prefix(std::min(first.find_first_not_of('0'), first.size()));
-            second.remove_prefix(std::min(second.find_first_not_of('0'), second.size()));
-            if (first.size() != second.size()) {
-                return first.size() < second.size() ? -1 : 1;
-            }
-            if (const int order = first.compare(second); order != 0) {
+            const auto number = take_digits(left);
+            if (const int order = compare_digits(number, take_digits(right)); order != 0) {
                 return order;
             }
-            continue;
-        }
-        if (left.front() != right.front()) {
+        } else if (left.front() != right.front()) {
             return left.front() < right.front() ? -1 : 1;
+        } else {
+            left.remove_prefix(1);
+            right.remove_prefix(1);
         }
-        left.remove_prefix(1);
-        right.remove_prefix(1);
     }
     return static_cast<int>(!left.empty()) - static_cast<int>(!right.empty());
 }

@@ -62,6 +62,22 @@ std::string install_with(PackageManager manager, std::string_view packages) {
     return {};
 }
 
+std::string reinstall_with(PackageManager manager, std::string_view package) {
+    switch (manager) {
+        case PackageManager::AptGet:
+            return fmt::format("apt-get install -y --reinstall {}", package);
+        case PackageManager::Dnf:
+            return fmt::format("dnf reinstall -y {}", package);
+        case PackageManager::Yum:
+            return fmt::format("yum reinstall -y {}", package);
+        case PackageManager::Zypper:
+            return fmt::format("zypper --non-interactive install --force {}", package);
+        case PackageManager::Pacman:
+            return fmt::format("pacman -S --noconfirm {}", package);
+    }
+    return {};
+}
+
 // "5.14.21-150500.55.39-default": the flavour names the package, the rest is its version; zypper
 // takes them with "=". The version of the package itself has a rebuild number more.
 std::optional<std::string> suse_package(const std::string& release) {
@@ -120,6 +136,14 @@ std::optional<std::string> install_command(const HostFacts& facts, std::string_v
         return std::nullopt;
     }
     return install_with(*manager, package);
+}
+
+std::optional<std::string> reinstall_command(const HostFacts& facts, std::string_view package) {
+    const auto manager = manager_of(facts);
+    if (!manager || !is_safe_word(package)) {
+        return std::nullopt;
+    }
+    return reinstall_with(*manager, package);
 }
 
 std::optional<std::string> install_headers_command(const HostFacts& facts, bool with_clang) {

@@ -23,6 +23,10 @@ namespace vigia::host {
 [[nodiscard]] std::optional<std::string> install_command(const HostFacts& facts,
                                                          std::string_view package);
 
+// Puts a package in again although it is there, so that its files are as they were.
+[[nodiscard]] std::optional<std::string> reinstall_command(const HostFacts& facts,
+                                                           std::string_view package);
+
 // The headers of the kernel examined, and clang where it is wanted and missing, in one command.
 [[nodiscard]] std::optional<std::string> install_headers_command(const HostFacts& facts,
                                                                  bool with_clang);

@@ -62,12 +62,14 @@ bool find_domain(const std::vector<std::string>& contexts,
 
 Answer decide(int policy, const std::vector<std::string>& contexts) {
     Answer answer;
-    // NOLINTBEGIN(cppcoreguidelines-owning-memory, clang-analyzer-unix.Stream): ends with the child
-    FILE* const file = ::fdopen(policy, "r");
-    if (file == nullptr || ::sepol_set_policydb_from_file(file) != 0) {
+    struct Close {
+        void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
+    };
+
+    const std::unique_ptr<std::FILE, Close> file{::fdopen(policy, "r")};
+    if (!file || ::sepol_set_policydb_from_file(file.get()) != 0) {
         return answer;
     }
-    // NOLINTEND(cppcoreguidelines-owning-memory, clang-analyzer-unix.Stream)
     sepol_security_id_t domain = 0;
     if (!find_domain(contexts, answer, domain)) {
         answer.outcome = Outcome::NoDomain;

@@ -76,30 +76,26 @@ Result<> Retention::forget_old_items(sqlite::Database& database, WallTime now) c
         .run();
 }
 
-Result<std::optional<EventsDroppedBody>> Retention::step(sqlite::Database& database,
-                                                         WallTime now,
-                                                         std::optional<std::uint64_t> slowest) {
-    const std::int64_t acknowledged = slowest ? static_cast<std::int64_t>(*slowest) : kNoLimit;
-    EventsDroppedBody body{.reason = "age"};
-    auto victims = TRY(expired(database, now, acknowledged));
-    if (victims.empty()) {
-        TRY(forget_old_items(database, now));
-        body.reason = "size";
-        const auto bytes = TRY(used(database));
-        const auto target = limits_.max_bytes - limits_.max_bytes / kFreeFraction;
-        pressing_ = bytes > limits_.max_bytes || (pressing_ && bytes > target);
-        if (pressing_) {
-            victims = TRY(cheapest(database, 0, acknowledged, bytes - target));
-        }
-        if (victims.empty() && bytes > limits_.max_bytes) {
-            victims = TRY(cheapest(database, acknowledged, kNoLimit, bytes - target));
-            body.undelivered = victims.size();
-        }
+Result<Retention::Victims> Retention::oversize(sqlite::Database& database,
+                                               std::int64_t acknowledged,
+                                               EventsDroppedBody& body) {
+    const auto bytes = TRY(used(database));
+    const auto target = limits_.max_bytes - limits_.max_bytes / kFreeFraction;
+    pressing_ = bytes > limits_.max_bytes || (pressing_ && bytes > target);
+    Victims victims;
+    if (pressing_) {
+        victims = TRY(cheapest(database, 0, acknowledged, bytes - target));
     }
-    if (victims.empty()) {
-        pressing_ = false;
-        return std::nullopt;
+    if (victims.empty() && bytes > limits_.max_bytes) {
+        victims = TRY(cheapest(database, acknowledged, kNoLimit, bytes - target));
+        body.undelivered = victims.size();
     }
+    return victims;
+}
+
+Result<> Retention::remove(sqlite::Database& database,
+                           const Victims& victims,
+                           EventsDroppedBody& body) {
     const auto [first, last] = std::ranges::minmax_element(victims, {}, &Victim::sequence);
     body.first = static_cast<std::uint64_t>(first->sequence);
     body.last = static_cast<std::uint64_t>(last->sequence);
@@ -112,6 +108,25 @@ Result<std::optional<EventsDroppedBody>> Retention::step(sqlite::Database& datab
     for (const auto& [name, count] : per_class) {
         body.per_class.emplace_back(std::to_string(name), count);
     }
+    return {};
+}
+
+Result<std::optional<EventsDroppedBody>> Retention::step(sqlite::Database& database,
+                                                         WallTime now,
+                                                         std::optional<std::uint64_t> slowest) {
+    const std::int64_t acknowledged = slowest ? static_cast<std::int64_t>(*slowest) : kNoLimit;
+    EventsDroppedBody body{.reason = "age"};
+    auto victims = TRY(expired(database, now, acknowledged));
+    if (victims.empty()) {
+        TRY(forget_old_items(database, now));
+        body.reason = "size";
+        victims = TRY(oversize(database, acknowledged, body));
+    }
+    if (victims.empty()) {
+        pressing_ = false;
+        return std::nullopt;
+    }
+    TRY(remove(database, victims, body));
     return body;
 }
 

@@ -54,6 +54,13 @@ private:
                                                   std::int64_t after,
                                                   std::int64_t until,
                                                   std::uint64_t excess);
+    // What has to go for its size; says in `body` what goes although nobody has got it yet.
+    [[nodiscard]] Result<Victims> oversize(sqlite::Database& database,
+                                           std::int64_t acknowledged,
+                                           EventsDroppedBody& body);
+    [[nodiscard]] static Result<> remove(sqlite::Database& database,
+                                         const Victims& victims,
+                                         EventsDroppedBody& body);
     [[nodiscard]] Result<> forget_old_items(sqlite::Database& database, WallTime now) const;
 
     Limits limits_;

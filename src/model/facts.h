@@ -260,6 +260,24 @@ struct Facts {
     };
 
     Fact<std::vector<OtherScanner>> other_scanners = {};
+
+    // Fault 110: our own files against what the package says that it installed.
+    struct Installation {
+        struct Difference {
+            std::string path;
+            std::optional<Sha256> found = {};
+            Sha256 expected = {};
+            std::string error = {};  // why it was not found: "missing", …
+        };
+
+        bool known = false;         // it was looked at
+        std::string manifest = {};  // empty: built here, not installed by a package
+        std::string manifest_error = {};
+        std::size_t files = 0;  // compared
+        std::vector<Difference> differences = {};
+        std::string running_replaced = {};  // path of the daemon's own program, if it is another
+        std::string reinstall_command = {};
+    } installation = {};
 };
 
 }  // namespace vigia

@@ -19,39 +19,6 @@ const unsigned char* raw(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-void Digest::Free::operator()(evp_md_ctx_st* context) const noexcept {
-    EVP_MD_CTX_free(context);
-}
-
-Result<Digest> Digest::create() {
-    Context context(EVP_MD_CTX_new());
-    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
-        return fail(std::errc::not_enough_memory, "start SHA-256");
-    }
-    return Digest(std::move(context));
-}
-
-Result<> Digest::update(std::span<const std::byte> bytes) {
-    if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) {
-        return fail(std::errc::io_error, "SHA-256");
-    }
-    return {};
-}
-
-Result<Sha256> Digest::finish() {
-    Sha256 digest;
-    if (EVP_DigestFinal_ex(context_.get(), raw(std::span<std::byte>(digest.bytes)), nullptr) != 1) {
-        return fail(std::errc::io_error, "end SHA-256");
-    }
-    return digest;
-}
-
-Result<Sha256> sha256_of(std::span<const std::byte> bytes) {
-    auto digest = TRY(Digest::create());
-    TRY(digest.update(bytes));
-    return digest.finish();
-}
-
 Result<Secret> Secret::random() {
     Secret secret;
     if (RAND_bytes(raw(std::span<std::byte>(secret.key)), static_cast<int>(secret.key.size())) !=

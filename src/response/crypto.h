@@ -7,36 +7,10 @@
 #include <span>
 
 #include "base/result.h"
-#include "model/sha256.h"
 
-struct evp_md_ctx_st;
 struct evp_cipher_ctx_st;
 
 namespace vigia::response {
-
-// SHA-256 of bytes as they come. Not thread-safe; movable.
-class Digest {
-public:
-    [[nodiscard]] static Result<Digest> create();
-
-    [[nodiscard]] Result<> update(std::span<const std::byte> bytes);
-
-    // Ends it: nothing may be added afterwards.
-    [[nodiscard]] Result<Sha256> finish();
-
-private:
-    struct Free {
-        void operator()(evp_md_ctx_st* context) const noexcept;
-    };
-
-    using Context = std::unique_ptr<evp_md_ctx_st, Free>;
-
-    explicit Digest(Context context) noexcept : context_(std::move(context)) {}
-
-    Context context_;
-};
-
-[[nodiscard]] Result<Sha256> sha256_of(std::span<const std::byte> bytes);
 
 // Key and first counter block of one item. Random, and stored beside the content: they make it
 // inert and unreadable to a second scanner, they do not hide it from root.

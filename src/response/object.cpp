@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "response/crypto.h"
+#include "wire/digest.h"
 
 namespace vigia::response {
 namespace {
@@ -159,7 +159,7 @@ bool is_on_read_only_mount(int fd) noexcept {
 }
 
 Result<Sha256> content_digest(int fd, std::uint64_t size) {
-    auto digest = TRY(Digest::create());
+    auto digest = TRY(wire::Digest::create());
     std::vector<std::byte> buffer(kReadSize);
     std::uint64_t at = 0;
     while (at < size) {

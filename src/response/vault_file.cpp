@@ -76,7 +76,7 @@ Result<std::string> read_header_text(int fd) {
     }
     std::string json(size, '\0');
     TRY(read_exactly(fd, std::as_writable_bytes(std::span(json))));
-    if (TRY(sha256_of(std::as_bytes(std::span(json)))) != wanted) {
+    if (TRY(wire::sha256_of(std::as_bytes(std::span(json)))) != wanted) {
         return damaged("its header is not what was written");
     }
     return json;
@@ -100,7 +100,10 @@ Result<Piece> decrypt_piece(int fd, Cipher& cipher, std::span<std::byte> buffer)
     return Piece{.bytes = bytes};
 }
 
-Result<Piece> read_piece(int fd, Cipher& cipher, Digest& digest, std::span<std::byte> buffer) {
+Result<Piece> read_piece(int fd,
+                         Cipher& cipher,
+                         wire::Digest& digest,
+                         std::span<std::byte> buffer) {
     const auto piece = TRY(decrypt_piece(fd, cipher, buffer));
     TRY(digest.update(piece.bytes));
     return piece;
@@ -113,7 +116,7 @@ Result<> write_header(const VaultHeader& header, const Writer& write) {
     if (json.size() > kMaxHeader) {
         return fail(std::errc::file_too_large, "header of the vault file");
     }
-    const auto digest = TRY(sha256_of(std::as_bytes(std::span(json))));
+    const auto digest = TRY(wire::sha256_of(std::as_bytes(std::span(json))));
     return write(std::string(kMagic) + encode(static_cast<std::uint32_t>(json.size())) +
                  std::string(as_text(digest.bytes)) + json);
 }
@@ -128,7 +131,7 @@ Result<VaultHeader> read_header(int fd) {
 }
 
 Result<ContentWriter> ContentWriter::create(const Secret& secret) {
-    return ContentWriter(TRY(Digest::create()), TRY(Cipher::create(secret)));
+    return ContentWriter(TRY(wire::Digest::create()), TRY(Cipher::create(secret)));
 }
 
 Result<> ContentWriter::add(std::span<std::byte> chunk, const Writer& write) {
@@ -143,7 +146,7 @@ Result<> ContentWriter::add(std::span<std::byte> chunk, const Writer& write) {
 }
 
 Result<> read_content(int fd, const VaultHeader& header, const PieceSink& sink) {
-    auto digest = TRY(Digest::create());
+    auto digest = TRY(wire::Digest::create());
     auto cipher = TRY(Cipher::create(header.secret));
     std::vector<std::byte> buffer(kVaultChunk);
     for (std::uint64_t left = header.item.size; left > 0;) {

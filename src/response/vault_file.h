@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "model/quarantine.h"
 #include "response/crypto.h"
+#include "wire/digest.h"
 
 // The bytes of one item in the vault:
 //   "VIGIAQ01" · u32 length of the header · SHA-256 of the header · header (JSON)
@@ -44,10 +45,10 @@ public:
     [[nodiscard]] Result<Sha256> finish() { return digest_.finish(); }
 
 private:
-    ContentWriter(Digest digest, Cipher cipher)
+    ContentWriter(wire::Digest digest, Cipher cipher)
         : digest_(std::move(digest)), cipher_(std::move(cipher)) {}
 
-    Digest digest_;
+    wire::Digest digest_;
     Cipher cipher_;
 };
 

@@ -23,7 +23,7 @@ VaultHeader example(const std::string& content) {
     header.item.id = "00112233-4455-6677-8899-aabbccddeeff";
     header.item.state = QuarantineState::Quarantined;
     header.item.path = "/srv/\xff\n\"name\\";
-    header.item.sha256 = *sha256_of(std::as_bytes(std::span(content)));
+    header.item.sha256 = *wire::sha256_of(std::as_bytes(std::span(content)));
     header.item.size = content.size();
     header.item.threat = "Some.Threat";
     header.item.mode = 0104755;

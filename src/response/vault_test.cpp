@@ -41,7 +41,7 @@ protected:
         item.id = Uuid::random().text;
         item.path = "/somewhere";
         item.size = content.size();
-        item.sha256 = *sha256_of(std::as_bytes(std::span(content)));
+        item.sha256 = *wire::sha256_of(std::as_bytes(std::span(content)));
         return item;
     }
 

@@ -40,9 +40,10 @@ testing::AssertionResult Instance::start(bool wait) {
     // env(1) becomes the daemon: the process is the same.
     auto arguments = options_.environment;
     arguments.insert(arguments.end(), options_.through.begin(), options_.through.end());
-    arguments.insert(
-        arguments.end(),
-        {dev_program("vigiad").native(), "--prefix", options_.prefix.native(), "--foreground"});
+    const auto program =
+        options_.programs.empty() ? dev_program("vigiad") : options_.programs / "vigiad";
+    arguments.insert(arguments.end(),
+                     {program.native(), "--prefix", options_.prefix.native(), "--foreground"});
     auto started = Subprocess::start({.program = "/usr/bin/env",
                                       .arguments = std::move(arguments),
                                       .descriptors = {{log->get(), 2}}});

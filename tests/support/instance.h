@@ -25,6 +25,7 @@ public:
         std::vector<std::string> environment = {};  // "NAME=value", beyond PATH and LANG
         // A program that becomes the daemon, and its arguments: setpriv(1) takes something away.
         std::vector<std::string> through = {};
+        std::filesystem::path programs = {};  // of the daemon; empty: those of this build
     };
 
     explicit Instance(Options options);

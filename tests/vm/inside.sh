@@ -41,6 +41,9 @@ restarted() {
     now=$(property MainPID)
     [[ $now != 0 && $now != "$frozen" && $(systemctl is-active vigiad) == active ]]
 }
+not_modified() { ! vigia faults show 110; }
+foreseen() { vigia doctor --json | grep -q installation-modified; }
+explained() { journalctl --list-catalog | grep -qi vigia; }
 nothing_left() {
     ! ls -d /etc/vigia /var/lib/vigia /var/log/vigia /run/vigia /usr/lib/vigia \
         /usr/share/doc/vigia /etc/systemd/system/*/vigiad* 2>/dev/null &&
@@ -61,6 +64,14 @@ eicar='X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR'
 printf '%s-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*' "$eicar" >/srv/test/e
 check "takes the test file away" within 30 quarantined
 check "the manual is there" test -s /usr/share/man/man1/vigia.1
+check "is what the package says" sha256sum --check --quiet /usr/lib/vigia/manifest.sha256
+check "no file of it differs" not_modified
+echo >>/lib/systemd/system/vigiad.service
+check "a changed unit is foreseen by the doctor" foreseen
+check "and told by the daemon" within 60 vigia faults show 110
+sed -i '$d' /lib/systemd/system/vigiad.service
+check "until it is as it was" within 60 not_modified
+check "the catalogue explains faults" explained
 check "stops within two seconds, well" stopped_in_time
 check "has nothing to warn of" quiet
 mkdir -p /run/systemd/system/vigiad.service.d

@@ -14,6 +14,7 @@
 #include "host/accounts.h"
 #include "host/examine.h"
 #include "host/health_facts.h"
+#include "host/installation.h"
 #include "host/kernel_features.h"
 #include "policy/policy_file.h"
 #include "wire/fault_report_json.h"
@@ -113,8 +114,11 @@ Result<Examination> examine(const std::string& sysroot,
     host::describe_kernel(out.host, out.facts);
     host::describe_selinux(out.host, out.facts);
     host::describe_other_scanners(out.host, out.facts);
+    out.facts.installation = host::Installation(std::string(host::kInstalledPrograms))
+                                 .look(root, BootClock::now());
+    host::describe_installation(out.host, out.facts);
     judge_memory(*policy, out);
-    constexpr std::array kOfHost{5, 7, 11, 16, 19, 105, 107};
+    constexpr std::array kOfHost{5, 7, 11, 16, 19, 105, 107, 110};
     for (const int id : kOfHost) {
         const auto* fault = health::find_fault(id);
         if (fault == nullptr || (fault->wanted != nullptr && !fault->wanted(out.facts.wanted))) {
