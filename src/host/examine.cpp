@@ -88,6 +88,9 @@ void examine_kernel(const Root& root, const ExamineOptions& options, HostFacts& 
     facts.btf = kernel_btf(root, facts.kernel_config, is_running);
     facts.headers = kernel_headers(root, *facts.kernel);
     facts.features = features(root, facts, is_running);
+    facts.bpf_trampolines = root.is_live() && is_running
+                                ? probe_trampolines(facts.btf.is_known() && facts.btf->present)
+                                : Fact<bool>::unknown("only a running kernel can be asked");
 }
 
 HostFacts examine(const Root& root, const ExamineOptions& options) {

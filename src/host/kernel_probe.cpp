@@ -141,6 +141,24 @@ int program_error(const ProgramTry& row) {
     return program ? 0 : errno;
 }
 
+// A program for a function or a tracepoint that no kernel has, type number 1 of its description:
+// EINVAL is the answer of one that went as far as looking for it.
+int tracing_error(std::uint32_t attach) {
+    const std::array<bpf_insn, 2> code{
+        bpf_insn{
+            .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+        bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+    bpf_attr attributes{};
+    attributes.prog_type = BPF_PROG_TYPE_TRACING;
+    attributes.insns = address(code.data());
+    attributes.insn_cnt = code.size();
+    attributes.license = address("GPL");
+    attributes.expected_attach_type = attach;
+    attributes.attach_btf_id = 1;
+    const UniqueFd program{static_cast<int>(bpf(BPF_PROG_LOAD, attributes))};
+    return program ? 0 : errno;
+}
+
 int btf_error() {
     // A header, one type (int, four bytes) and its name: linux/btf.h.
     struct Blob {
@@ -178,6 +196,22 @@ Fact<bool> meaning_of(int error, const char* call) {
     const bool absent = error == EINVAL || error == ENOSYS || error == E2BIG ||
                         error == EOPNOTSUPP || error == kNotSupported;
     return absent ? Fact<bool>::known(false, said) : Fact<bool>::unknown(said, call);
+}
+
+Fact<bool> probe_trampolines(bool has_btf) {
+    constexpr const char* kCall = "BPF_PROG_LOAD";
+    if (!has_btf) {
+        return Fact<bool>::unknown("the kernel does not describe its functions (BTF)", kCall);
+    }
+    const auto refused = [](int error) { return error == EPERM || error == EACCES; };
+    const int tracepoint = tracing_error(BPF_TRACE_RAW_TP);
+    const int trampoline = tracing_error(BPF_TRACE_FENTRY);
+    if (refused(tracepoint)) {
+        return Fact<bool>::unknown("programs of any kind are refused", kCall);
+    }
+    return refused(trampoline)
+               ? Fact<bool>::known(false, std::string(kCall) + ": " + ::strerrordesc_np(trampoline))
+               : Fact<bool>::known(true, kCall);
 }
 
 FeatureFacts probe_features(const FeatureFacts& concluded) {

@@ -12,6 +12,11 @@ namespace vigia::host {
 // A mark is set for microseconds on "/" alone. Any thread.
 [[nodiscard]] FeatureFacts probe_features(const FeatureFacts& concluded);
 
+// Whether the kernel lets us use BPF trampolines (fentry, fexit, LSM programs), which nothing of
+// ours needs: hardened kernels refuse them and nothing else. Unknown where it lets us load nothing
+// at all, or does not describe its functions.
+[[nodiscard]] Fact<bool> probe_trampolines(bool has_btf);
+
 // What an errno of such a try means; 0 is "yes". Pure.
 [[nodiscard]] Fact<bool> meaning_of(int error, const char* call);
 

@@ -2,13 +2,18 @@
 #include "host/security.h"
 
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/mount.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
+#include <string>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace vigia::host {
 namespace {
@@ -39,6 +44,62 @@ bool folder_is_populated(const Root& root, std::string_view folder) {
     const auto names = root.list(folder);
     return names && !names->empty();
 }
+
+// Where nobody has mounted securityfs (containers, small systems), the running kernel still shows
+// it in a mount that no path leads to and that ends with its descriptor. Empty: it may not.
+UniqueFd own_securityfs() {
+    const UniqueFd context{::fsopen("securityfs", FSOPEN_CLOEXEC)};
+    if (!context || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+        return {};
+    }
+    return UniqueFd{
+        ::fsmount(context.get(),
+                  FSMOUNT_CLOEXEC,
+                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)};
+}
+
+// Files of securityfs, wherever it can be seen.
+class Securityfs {
+public:
+    explicit Securityfs(const Root& root) : root_(&root) {
+        if (!root.is_live() || folder_is_populated(root, folder_)) {
+            return;
+        }
+        mount_ = own_securityfs();
+        auto own = Root::open("/proc/self/fd/" + std::to_string(mount_.get()));
+        if (mount_ && own) {
+            own_ = *std::move(own);
+            root_ = &*own_;
+            folder_.clear();
+        }
+    }
+
+    Securityfs(const Securityfs&) = delete;
+    Securityfs& operator=(const Securityfs&) = delete;
+    ~Securityfs() = default;
+
+    template <typename T, typename Parser>
+    [[nodiscard]] Fact<T> fact(const std::string& name, const Parser& parser) const {
+        constexpr std::size_t kLimit = 4096;
+        auto found = fact_from<T>(*root_, folder_ + name, kLimit, parser);
+        if (own_) {
+            found.source = "securityfs (not mounted): " + name;
+        }
+        return found;
+    }
+
+    // It is there and has no such file.
+    [[nodiscard]] bool lacks(const std::string& name) const {
+        const auto there = root_->exists(folder_ + name);
+        return there && !*there && folder_is_populated(*root_, folder_);
+    }
+
+private:
+    const Root* root_;
+    std::string folder_ = "sys/kernel/security/";
+    UniqueFd mount_;
+    std::optional<Root> own_;
+};
 
 }  // namespace
 
@@ -106,15 +167,13 @@ Parsed<CapabilitySets> parse_capabilities(std::string_view status) {
 }
 
 Fact<std::vector<std::string>> security_modules(const Root& root) {
-    return fact_from<std::vector<std::string>>(
-        root, "sys/kernel/security/lsm", 4096, parse_security_modules);
+    return Securityfs(root).fact<std::vector<std::string>>("lsm", parse_security_modules);
 }
 
 Fact<Lockdown> lockdown(const Root& root) {
-    constexpr std::string_view kFile = "sys/kernel/security/lockdown";
-    auto found = fact_from<Lockdown>(root, kFile, 4096, parse_lockdown);
-    const auto there = root.exists(kFile);
-    if (!found.is_known() && there && !*there && folder_is_populated(root, "sys/kernel/security")) {
+    const Securityfs files(root);
+    auto found = files.fact<Lockdown>("lockdown", parse_lockdown);
+    if (!found.is_known() && files.lacks("lockdown")) {
         return Fact<Lockdown>::known(Lockdown::Absent, "/sys/kernel/security");
     }
     return found;

@@ -62,6 +62,7 @@ bool find_domain(const std::vector<std::string>& contexts,
 
 Answer decide(int policy, const std::vector<std::string>& contexts) {
     Answer answer;
+
     struct Close {
         void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
     };

@@ -31,6 +31,7 @@ struct HostFacts {
     Fact<KernelHeaders> headers = {};
     Fact<bool> has_clang = {};
     Fact<KernelFeatures> features = {};
+    Fact<bool> bpf_trampolines = {};  // fentry, fexit, LSM programs: nothing of ours needs them
     // The newest kernel in boot/ that can do all that was wanted; empty: none of them.
     Fact<std::string> sufficient_kernel = {};
 

@@ -114,8 +114,8 @@ Result<Examination> examine(const std::string& sysroot,
     host::describe_kernel(out.host, out.facts);
     host::describe_selinux(out.host, out.facts);
     host::describe_other_scanners(out.host, out.facts);
-    out.facts.installation = host::Installation(std::string(host::kInstalledPrograms))
-                                 .look(root, BootClock::now());
+    out.facts.installation =
+        host::Installation(std::string(host::kInstalledPrograms)).look(root, BootClock::now());
     host::describe_installation(out.host, out.facts);
     judge_memory(*policy, out);
     constexpr std::array kOfHost{5, 7, 11, 16, 19, 105, 107, 110};
@@ -187,6 +187,7 @@ ordered_json host_json(const Examination& out) {
         });
     json["btf"] = truth_fact(facts.kernel.has_btf);
     json["headers"] = truth_fact(facts.kernel.has_headers);
+    json["bpf_trampolines"] = truth_fact(host.bpf_trampolines);
     json["clang"] = truth_fact(host.has_clang);
     json["secure_boot"] = facts.kernel.secure_boot.empty() ? ordered_json("unknown")
                                                            : ordered_json(facts.kernel.secure_boot);
