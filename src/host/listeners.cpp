@@ -76,7 +76,7 @@ public:
     Listeners finish() && { return std::move(found_); }
 
 private:
-    std::string program_of(const std::string& folder) const {
+    [[nodiscard]] std::string program_of(const std::string& folder) const {
         const auto comm = root_.read(folder + "/comm", 64).value_or("");
         return std::string(trim(comm));
     }

@@ -64,6 +64,7 @@ Answer decide(int policy, const std::vector<std::string>& contexts) {
     Answer answer;
 
     struct Close {
+        // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the owner is the pointer that calls this
         void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
     };
 
