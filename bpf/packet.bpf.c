@@ -120,7 +120,7 @@ static __always_inline void vigia_count_bytes(struct __sk_buff *skb, bool out)
 	flow = bpf_map_lookup_elem(&vigia_udp_flows, &key);
 	if (flow) {
 		vigia_add(out ? &flow->bytes_sent : &flow->bytes_received, bytes);
-		flow->last_ns = bpf_ktime_get_boot_ns();
+		flow->last_ns = vigia_now();
 		flow->local_port = packet.local_port;
 		__builtin_memcpy(flow->local, packet.local, sizeof(flow->local));
 	} else if (!out) {
@@ -146,9 +146,10 @@ int vigia_bytes_out(struct __sk_buff *skb)
 	return 1;
 }
 
-static __always_inline void vigia_tell_packet(const struct vigia_packet *packet, bool out)
+static __always_inline void vigia_tell_packet(struct __sk_buff *skb,
+					      const struct vigia_packet *packet, bool out)
 {
-	__u64 *last, now = bpf_ktime_get_boot_ns();
+	__u64 *last, now = vigia_now();
 	struct vigia_met_key key = {.out = out};
 	struct vigia_flow flow = {};
 
@@ -167,7 +168,7 @@ static __always_inline void vigia_tell_packet(const struct vigia_packet *packet,
 	flow.direction = out ? VIGIA_DIRECTION_OUT : VIGIA_DIRECTION_IN;
 	flow.stop = out ? VIGIA_STOP_PACKET_OUT : VIGIA_STOP_PACKET_IN;
 	flow.denied = 1;
-	vigia_send_flow(&flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
+	vigia_send_flow(skb, &flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
 }
 
 /* 1 to let it through, 0 to drop it. */
@@ -179,7 +180,7 @@ static __always_inline int vigia_judge_packet(struct __sk_buff *skb, bool out)
 	if (!config || config->block_mode != VIGIA_BLOCK_DENY || !vigia_parse(skb, out, &packet) ||
 	    !vigia_is_listed(packet.remote))
 		return 1;
-	vigia_tell_packet(&packet, out);
+	vigia_tell_packet(skb, &packet, out);
 	return 0;
 }
 

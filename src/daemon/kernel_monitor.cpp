@@ -379,6 +379,7 @@ KernelMonitor::State KernelMonitor::state() const {
         for (const auto& one : now.counters) {
             add(totals[one.event_class], one);
         }
+        state.delivery = now.delivery;
         state.missing = std::move(now.missing);
         state.missed_runs += now.missed_runs;
         state.malformed = now.malformed;

@@ -64,6 +64,7 @@ public:
         Half processes = {};
         Half network = {};
         std::string derive_error = {};
+        std::string_view delivery = {};  // of the kernel's programs; empty: there are none
         std::vector<sensors::LoadFailure> missing = {};              // what works without
         std::vector<sensors::KernelSensor::Counters> counters = {};  // of all sensors since start
         std::uint64_t missed_runs = 0;

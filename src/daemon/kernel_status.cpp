@@ -141,6 +141,13 @@ std::vector<MonitorStatus> monitors_of(const KernelMonitor::State& state, const 
     std::vector<MonitorStatus> monitors{
         processes_monitor(state, policy.processes.monitor),
         network_monitor(state, policy.network.device_flow_correlation)};
+    if (state.delivery == "perf-buffer") {
+        for (auto& monitor : monitors) {
+            if (monitor.backend.starts_with("ebpf")) {
+                append(monitor.detail, "through perf buffers: this kernel has no ring buffer");
+            }
+        }
+    }
     if (state.missed_runs > 0) {
         for (auto& monitor : monitors) {
             if (monitor.backend.starts_with("ebpf")) {

@@ -46,6 +46,20 @@ void add_command_line(ProcessInfo& process) {
     }
 }
 
+void move_losses(std::vector<KernelSensor::Counters>& counters,
+                 std::span<const std::uint64_t> received,
+                 std::uint64_t reader_lost) {
+    std::vector<ClassBooks> books;
+    for (const auto& one : counters) {
+        books.push_back({.delivered = one.delivered, .lost = one.lost});
+    }
+    attribute_losses(books, received, reader_lost);
+    for (std::size_t i = 0; i < books.size(); ++i) {
+        counters[i].delivered = books[i].delivered;
+        counters[i].lost = books[i].lost;
+    }
+}
+
 }  // namespace
 
 std::uint64_t ring_bytes_for(std::uint64_t memory, unsigned processors) {
@@ -84,11 +98,13 @@ std::expected<KernelSensor, LoadFailure> KernelSensor::open(const Options& optio
 
 KernelSensor::State KernelSensor::state() const {
     State state{.backend = parts_->options.btf_file.empty() ? "ebpf-btf" : "ebpf-derived",
+                .delivery = kDeliveryNames.at(static_cast<std::size_t>(parts_->delivery)),
                 .counters = {},
                 .missing = parts_->missing,
                 .cgroup = parts_->cgroup_path,
                 .malformed = parts_->malformed,
-                .ring_bytes = parts_->ring_bytes};
+                .ring_bytes = parts_->reader->source().bytes_of_each()};
+    const auto received = parts_->reader->source().received();
     const int map = parts_->common().map("vigia_counter_map");
     std::vector<vigia_counters> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     for (std::uint32_t i = 0; i < VIGIA_CLASSES; ++i) {
@@ -103,12 +119,14 @@ KernelSensor::State KernelSensor::state() const {
                 }
             }
         }
-        if (i == VIGIA_CLASS_UDP) {  // ends that we found ourselves
-            sum.offered += parts_->ended_by_sweep;
-            sum.delivered += parts_->ended_by_sweep;
-        }
         state.counters.push_back(std::move(sum));
     }
+    if (!received.empty()) {
+        move_losses(state.counters, received, parts_->reader->source().lost());
+    }
+    // Ends that we found ourselves.
+    state.counters.at(VIGIA_CLASS_UDP).offered += parts_->ended_by_sweep;
+    state.counters.at(VIGIA_CLASS_UDP).delivered += parts_->ended_by_sweep;
     for (const auto* object : {&parts_->process, &parts_->network}) {
         state.missed_runs += *object ? (*object)->missed_runs() : 0;
     }
