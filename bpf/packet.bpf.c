@@ -5,6 +5,7 @@
  * exist already, what comes in).
  */
 #include "vigia_lists.h"
+#include "vigia_tcp.h"
 #include "vigia_udp.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -146,6 +147,36 @@ int vigia_bytes_out(struct __sk_buff *skb)
 	return 1;
 }
 
+/* The connection that a packet belongs to, if it is one that we follow. */
+static __always_inline void vigia_whose(struct __sk_buff *skb, const struct vigia_packet *packet,
+					struct vigia_flow *flow)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct vigia_udp_key key = {};
+	struct vigia_udp_flow *udp;
+	__u64 socket;
+
+	if (!sk)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return;
+	if (packet->protocol == VIGIA_IPPROTO_TCP) {
+		socket = (__u64)sk;
+		vigia_fill_state(flow, bpf_map_lookup_elem(&vigia_tcp_flows, &socket));
+	} else if (packet->protocol == VIGIA_IPPROTO_UDP) {
+		key.socket = bpf_get_socket_cookie(skb);
+		__builtin_memcpy(key.remote, packet->remote, sizeof(key.remote));
+		key.remote_port = packet->remote_port;
+		udp = bpf_map_lookup_elem(&vigia_udp_flows, &key);
+		if (udp) {
+			flow->owner = udp->owner;
+			flow->owner_source = VIGIA_OWNER_CALLER;
+			flow->id = udp->id;
+		}
+	}
+}
+
 static __always_inline void vigia_tell_packet(struct __sk_buff *skb,
 					      const struct vigia_packet *packet, bool out)
 {
@@ -166,6 +197,7 @@ static __always_inline void vigia_tell_packet(struct __sk_buff *skb,
 	flow.family = packet->family;
 	flow.protocol = packet->protocol;
 	flow.direction = out ? VIGIA_DIRECTION_OUT : VIGIA_DIRECTION_IN;
+	vigia_whose(skb, packet, &flow);
 	flow.stop = out ? VIGIA_STOP_PACKET_OUT : VIGIA_STOP_PACKET_IN;
 	flow.denied = 1;
 	vigia_send_flow(skb, &flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);

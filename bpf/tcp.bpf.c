@@ -4,30 +4,12 @@
  * interrupt, where the current task is anybody: so the owner is kept per socket, from calls made in
  * process context, and an accepted socket inherits that of the listener through socket storage.
  */
-#include "vigia_flow.h"
+#include "vigia_lists.h"
+#include "vigia_tcp.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define VIGIA_ECANCELED 125
-
-struct vigia_tcp {
-	struct vigia_owner owner;
-	__u64 socket; /* the key once more, as a number: a typed pointer may not be read through */
-	__u64 id;
-	__u64 opened_ns;
-	__u32 closer_pid;
-	__u8 direction;
-	__u8 owner_source;
-	__u16 pad;
-};
-
-/* By address of the socket: entered when it leaves CLOSE, removed when it comes back there. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct vigia_tcp);
-} vigia_tcp_flows SEC(".maps");
 
 struct vigia_port {
 	__u32 network_namespace;
@@ -81,18 +63,6 @@ static __always_inline void vigia_fill_socket(struct vigia_flow *flow, struct so
 	flow->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	flow->protocol = VIGIA_IPPROTO_TCP;
 	flow->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-}
-
-static __always_inline void vigia_fill_state(struct vigia_flow *flow, const struct vigia_tcp *state)
-{
-	if (!state)
-		return;
-	flow->owner = state->owner;
-	flow->id = state->id;
-	flow->opened_ns = state->opened_ns;
-	flow->direction = state->direction;
-	flow->owner_source = state->owner_source;
-	flow->closer_pid = state->closer_pid;
 }
 
 static __always_inline void vigia_fill_bytes(struct vigia_flow *flow, struct sock *sk)
@@ -386,6 +356,9 @@ int vigia_sockets(struct bpf_iter__task_file *ctx)
 		}
 		vigia_fill_bytes(&flow, sk);
 	}
+	if (flow.state == VIGIA_TCP_ESTABLISHED) /* UDP: connected */
+	if (flow.state == VIGIA_TCP_ESTABLISHED) /* of UDP: connected */
+		flow.listed = vigia_is_listed(flow.remote);
 	flow.header.size = sizeof(flow);
 	flow.header.kind = VIGIA_KIND_SOCKET;
 	flow.header.time_ns = vigia_now();

@@ -222,7 +222,7 @@ struct vigia_flow {
 	__u8 stop;	  /* block: enum vigia_stop */
 	__u8 denied;	  /* block: 1 refused or dropped, 0 only seen */
 	__u8 state;	  /* iterator: TCP state */
-	__u8 pad;
+	__u8 listed;	  /* iterator: the block list has its remote address */
 };
 
 /* Lists of addresses: longest prefix wins. The daemon has taken out what an allowed prefix covers.

@@ -200,45 +200,57 @@ Result<> KernelSensor::set_excluded_programs(const std::vector<ProgramExclusion>
     return {};
 }
 
-std::expected<KernelSensor::Snapshot, LoadFailure> KernelSensor::snapshot() {
-    Snapshot snapshot;
-    const auto run = [&](const BpfObject& object, const char* program) -> Parts::Opened {
-        if (!object.has(program)) {
-            return std::unexpected(
-                LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT, .program = program});
-        }
-        auto output = object.run_iterator(program);
-        if (!output) {
-            return std::unexpected(std::move(output).error());
-        }
-        const auto text = read_all(output->get(), kMostSnapshot);
-        if (!text) {
-            return std::unexpected(
-                LoadFailure{.error = text.error().code.value(), .program = program});
-        }
-        auto rest = std::as_bytes(std::span(*text));
-        while (auto record = wire::take_kernel_record(rest)) {
-            if (auto* running = std::get_if<wire::RunningProcess>(&*record)) {
-                add_command_line(running->process);
-                snapshot.processes.push_back(std::move(running->process));
-            } else if (auto* socket = std::get_if<FlowEvent>(&*record)) {
-                snapshot.sockets.push_back(std::move(*socket));
-            }
-        }
-        return {};
-    };
-    if (parts_->process) {
-        if (auto done = run(*parts_->process, "vigia_tasks"); !done) {
-            return std::unexpected(std::move(done).error());
+std::expected<void, LoadFailure> KernelSensor::iterate(const char* program, Snapshot& into) const {
+    const auto& object =
+        std::string_view(program) == "vigia_tasks" ? *parts_->process : *parts_->network;
+    if (!object.has(program)) {
+        return std::unexpected(
+            LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT, .program = program});
+    }
+    auto output = object.run_iterator(program);
+    if (!output) {
+        return std::unexpected(std::move(output).error());
+    }
+    const auto text = read_all(output->get(), kMostSnapshot);
+    if (!text) {
+        return std::unexpected(LoadFailure{.error = text.error().code.value(), .program = program});
+    }
+    auto rest = std::as_bytes(std::span(*text));
+    while (auto record = wire::take_kernel_record(rest)) {
+        if (auto* running = std::get_if<wire::RunningProcess>(&*record)) {
+            add_command_line(running->process);
+            into.processes.push_back(std::move(running->process));
+        } else if (auto* socket = std::get_if<FlowEvent>(&*record)) {
+            into.sockets.push_back(std::move(*socket));
         }
     }
+    return {};
+}
+
+std::expected<std::vector<FlowEvent>, LoadFailure> KernelSensor::sockets() {
+    Snapshot found;
     // Twice: in the second pass all who listen are known, so the direction of each connection is.
     for (int pass = 0; pass < 2 && parts_->network; ++pass) {
-        snapshot.sockets.clear();
-        if (auto done = run(*parts_->network, "vigia_sockets"); !done) {
+        found.sockets.clear();
+        if (auto done = iterate("vigia_sockets", found); !done) {
             return std::unexpected(std::move(done).error());
         }
     }
+    return std::move(found.sockets);
+}
+
+std::expected<KernelSensor::Snapshot, LoadFailure> KernelSensor::snapshot() {
+    Snapshot snapshot;
+    if (parts_->process) {
+        if (auto done = iterate("vigia_tasks", snapshot); !done) {
+            return std::unexpected(std::move(done).error());
+        }
+    }
+    auto open = sockets();
+    if (!open) {
+        return std::unexpected(std::move(open).error());
+    }
+    snapshot.sockets = std::move(*open);
     return snapshot;
 }
 

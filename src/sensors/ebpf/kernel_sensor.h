@@ -168,6 +168,10 @@ public:
     // Call once after open(). Without kernel BTF there are no iterators: NoBtf, ask /proc.
     [[nodiscard]] std::expected<Snapshot, LoadFailure> snapshot();
 
+    // The sockets that are open now, each with whether the list of addresses in force has its
+    // remote address. Otherwise as snapshot(); empty without the network sensor.
+    [[nodiscard]] std::expected<std::vector<FlowEvent>, LoadFailure> sockets();
+
     struct ProgramActivity {
         ProgramId program = {};
         std::string comm = {};  // of its newest process
@@ -181,6 +185,8 @@ public:
 
 private:
     struct Parts;
+    [[nodiscard]] std::expected<void, LoadFailure> iterate(const char* program,
+                                                           Snapshot& into) const;
     explicit KernelSensor(std::unique_ptr<Parts> parts) noexcept;
     std::unique_ptr<Parts> parts_;
 };
