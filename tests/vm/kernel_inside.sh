@@ -48,7 +48,7 @@ backend() {
     local all
     all=$(vigia --json status | jq -c '[.monitors[] | select(.name=="processes" or .name=="network")]')
     printf '%s\n' "$all"
-    jq -e "all(.[]; .backend==\"$1\")" <<<"$all" >/dev/null
+    jq -e "length == 2 and all(.[]; .backend==\"$1\")" <<<"$all" | grep -q true
 }
 state_of() { vigia --json status | jq -r '.monitors[]|select(.name=="network")|.state + " " + .detail'; }
 launched() { /srv/told && event process '.vigia.event=="process-launched" and .process.file.path=="/srv/told"'; }
@@ -83,7 +83,14 @@ block = ["203.0.113.0/24"]
 TOML
     "$BIN/vigiad" --prefix "$prefix" --foreground >/tmp/daemon.log 2>&1 &
     daemon=$!
-    check "loads: $1" within 180 backend "$1"
+    if ! within 240 backend "$1" >/tmp/why; then
+        say "loads: $1" "FAILED: $(tr '|\n' '  ' </tmp/why | cut -c 1-300)"
+        sed 's/^/## /' /tmp/daemon.log
+        kill "$daemon"
+        wait "$daemon"
+        return
+    fi
+    say "loads: $1" ok
     say "network" "$(state_of 2>&1 | tr '|\n' '  ' | cut -c 1-300)"
     check "exec with its file" within 90 launched
     check "exit with its status" within 30 event process \

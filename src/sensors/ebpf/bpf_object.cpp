@@ -198,6 +198,11 @@ int BpfObject::map(const char* name) const {
     return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
+int BpfObject::program(const char* name) const {
+    auto* found = bpf_object__find_program_by_name(object_.get(), name);
+    return found != nullptr ? bpf_program__fd(found) : -1;
+}
+
 BpfObject::Loaded<BpfLink> BpfObject::attach(const char* program) const {
     std::string log;
     const Listening listening(log);

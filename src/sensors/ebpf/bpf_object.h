@@ -62,7 +62,8 @@ public:
 
     // After load().
     [[nodiscard]] bool has(const char* program) const;
-    [[nodiscard]] int map(const char* name) const;  // descriptor; the object keeps it
+    [[nodiscard]] int map(const char* name) const;      // descriptor; the object keeps it
+    [[nodiscard]] int program(const char* name) const;  // the same
     [[nodiscard]] Loaded<BpfLink> attach(const char* program) const;
     [[nodiscard]] Loaded<BpfLink> attach_cgroup(const char* program, int cgroup) const;
     [[nodiscard]] Loaded<UniqueFd> run_iterator(const char* program) const;
