@@ -31,7 +31,7 @@ static __noinline int vigia_judge(struct bpf_sock_addr *ctx, const __u8 *remote,
 		return 1;
 	task = vigia_current();
 	vigia_owner_of(task, &flow.owner);
-	flow.opened_ns = bpf_ktime_get_boot_ns();
+	flow.opened_ns = vigia_now();
 	__builtin_memcpy(flow.remote, remote, sizeof(flow.remote));
 	flow.remote_port = bpf_ntohs(ctx->user_port);
 	flow.family = vigia_is_mapped(remote) ? 4 : 6;
@@ -41,7 +41,7 @@ static __noinline int vigia_judge(struct bpf_sock_addr *ctx, const __u8 *remote,
 	flow.network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	flow.stop = stop;
 	flow.denied = mode == VIGIA_BLOCK_DENY;
-	vigia_send_flow(&flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
 	return mode != VIGIA_BLOCK_DENY;
 }
 
@@ -63,13 +63,13 @@ static __always_inline void vigia_udp_chain(const struct vigia_udp_key *key,
 	bpf_map_update_elem(&vigia_udp_sockets, &cookie, &entry, BPF_ANY);
 }
 
-static __noinline void vigia_udp_announce(const struct vigia_udp_key *key,
+static __noinline void vigia_udp_announce(void *ctx, const struct vigia_udp_key *key,
 					  const struct vigia_udp_flow *begun)
 {
 	struct vigia_flow flow = {};
 
 	vigia_udp_record(&flow, key, begun);
-	vigia_send_flow(&flow, VIGIA_KIND_UDP_BEGIN, VIGIA_CLASS_UDP);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_UDP_BEGIN, VIGIA_CLASS_UDP);
 }
 
 /* The caller's socket talks with this peer. The first time it does, that is told. */
@@ -90,7 +90,7 @@ static __noinline void vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *re
 	task = vigia_current();
 	vigia_owner_of(task, &fresh.owner);
 	fresh.id = vigia_new_id();
-	fresh.opened_ns = bpf_ktime_get_boot_ns();
+	fresh.opened_ns = vigia_now();
 	fresh.last_ns = fresh.opened_ns;
 	fresh.family = vigia_is_mapped(remote) ? 4 : 6;
 	fresh.direction = direction;
@@ -107,7 +107,7 @@ static __noinline void vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *re
 	if (waiting)
 		bpf_map_delete_elem(&vigia_udp_waiting, &key);
 	if (!error)
-		vigia_udp_announce(&key, &fresh);
+		vigia_udp_announce(ctx, &key, &fresh);
 	else if (!bpf_map_lookup_elem(&vigia_udp_flows, &key)) /* else another thread was first */
 		vigia_udp_not_followed(&fresh.owner);
 }
@@ -195,7 +195,7 @@ int vigia_recvmsg6(struct bpf_sock_addr *ctx)
 }
 
 /* false: there is no such flow (any more). Steps on to the one before. */
-static __noinline bool vigia_udp_end(struct vigia_udp_key *key, __u32 closer)
+static __noinline bool vigia_udp_end(void *ctx, struct vigia_udp_key *key, __u32 closer)
 {
 	struct vigia_udp_flow *ended = bpf_map_lookup_elem(&vigia_udp_flows, key);
 	struct vigia_udp_key at = *key;
@@ -210,7 +210,7 @@ static __noinline bool vigia_udp_end(struct vigia_udp_key *key, __u32 closer)
 	if (!ended->has_previous)
 		key->socket = 0; /* no socket has this cookie: the search ends */
 	if (!bpf_map_delete_elem(&vigia_udp_flows, &at)) /* else the daemon has just ended it */
-		vigia_send_flow(&flow, VIGIA_KIND_UDP_END, VIGIA_CLASS_UDP);
+		vigia_send_flow(ctx, &flow, VIGIA_KIND_UDP_END, VIGIA_CLASS_UDP);
 	return true;
 }
 
@@ -233,7 +233,7 @@ int vigia_sock_release(struct bpf_sock *ctx)
 	bpf_map_delete_elem(&vigia_udp_sockets, &key.socket);
 	closer = BPF_CORE_READ(vigia_current(), tgid);
 	for (i = 0; i < VIGIA_UDP_PEERS; i++)
-		if (!vigia_udp_end(&key, closer))
+		if (!vigia_udp_end(ctx, &key, closer))
 			break;
 	return 1;
 }

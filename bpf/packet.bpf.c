@@ -5,6 +5,7 @@
  * exist already, what comes in).
  */
 #include "vigia_lists.h"
+#include "vigia_tcp.h"
 #include "vigia_udp.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -120,7 +121,7 @@ static __always_inline void vigia_count_bytes(struct __sk_buff *skb, bool out)
 	flow = bpf_map_lookup_elem(&vigia_udp_flows, &key);
 	if (flow) {
 		vigia_add(out ? &flow->bytes_sent : &flow->bytes_received, bytes);
-		flow->last_ns = bpf_ktime_get_boot_ns();
+		flow->last_ns = vigia_now();
 		flow->local_port = packet.local_port;
 		__builtin_memcpy(flow->local, packet.local, sizeof(flow->local));
 	} else if (!out) {
@@ -146,9 +147,40 @@ int vigia_bytes_out(struct __sk_buff *skb)
 	return 1;
 }
 
-static __always_inline void vigia_tell_packet(const struct vigia_packet *packet, bool out)
+/* The connection that a packet belongs to, if it is one that we follow. */
+static __always_inline void vigia_whose(struct __sk_buff *skb, const struct vigia_packet *packet,
+					struct vigia_flow *flow)
 {
-	__u64 *last, now = bpf_ktime_get_boot_ns();
+	struct bpf_sock *sk = skb->sk;
+	struct vigia_udp_key key = {};
+	struct vigia_udp_flow *udp;
+	__u64 socket;
+
+	if (!sk)
+		return;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return;
+	if (packet->protocol == VIGIA_IPPROTO_TCP) {
+		socket = (__u64)sk;
+		vigia_fill_state(flow, bpf_map_lookup_elem(&vigia_tcp_flows, &socket));
+	} else if (packet->protocol == VIGIA_IPPROTO_UDP) {
+		key.socket = bpf_get_socket_cookie(skb);
+		__builtin_memcpy(key.remote, packet->remote, sizeof(key.remote));
+		key.remote_port = packet->remote_port;
+		udp = bpf_map_lookup_elem(&vigia_udp_flows, &key);
+		if (udp) {
+			flow->owner = udp->owner;
+			flow->owner_source = VIGIA_OWNER_CALLER;
+			flow->id = udp->id;
+		}
+	}
+}
+
+static __always_inline void vigia_tell_packet(struct __sk_buff *skb,
+					      const struct vigia_packet *packet, bool out)
+{
+	__u64 *last, now = vigia_now();
 	struct vigia_met_key key = {.out = out};
 	struct vigia_flow flow = {};
 
@@ -165,9 +197,10 @@ static __always_inline void vigia_tell_packet(const struct vigia_packet *packet,
 	flow.family = packet->family;
 	flow.protocol = packet->protocol;
 	flow.direction = out ? VIGIA_DIRECTION_OUT : VIGIA_DIRECTION_IN;
+	vigia_whose(skb, packet, &flow);
 	flow.stop = out ? VIGIA_STOP_PACKET_OUT : VIGIA_STOP_PACKET_IN;
 	flow.denied = 1;
-	vigia_send_flow(&flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
+	vigia_send_flow(skb, &flow, VIGIA_KIND_BLOCK, VIGIA_CLASS_BLOCK);
 }
 
 /* 1 to let it through, 0 to drop it. */
@@ -179,7 +212,7 @@ static __always_inline int vigia_judge_packet(struct __sk_buff *skb, bool out)
 	if (!config || config->block_mode != VIGIA_BLOCK_DENY || !vigia_parse(skb, out, &packet) ||
 	    !vigia_is_listed(packet.remote))
 		return 1;
-	vigia_tell_packet(&packet, out);
+	vigia_tell_packet(skb, &packet, out);
 	return 0;
 }
 

@@ -7,6 +7,14 @@ char LICENSE[] SEC("license") = "GPL";
 #define VIGIA_PATH_DEPTH 40
 #define VIGIA_NAME_MAX 256
 
+#ifdef VIGIA_PERF_BUFFER /* kernels before 5.3 know neither loops nor bpf_send_signal() */
+#define VIGIA_UNROLLED _Pragma("unroll")
+#define VIGIA_CAN_KILL bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_send_signal)
+#else
+#define VIGIA_UNROLLED
+#define VIGIA_CAN_KILL true
+#endif
+
 /* A record that is too large for the stack. Tracing programs do not nest on a processor. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -100,6 +108,7 @@ static __always_inline void vigia_fill_path(struct vigia_exec *exec, struct file
 		return;
 	}
 	mount = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
+	VIGIA_UNROLLED
 	for (i = 0; i < VIGIA_PATH_DEPTH; i++) {
 		parent = BPF_CORE_READ(dentry, d_parent);
 		root = BPF_CORE_READ(mount, mnt.mnt_root);
@@ -222,7 +231,8 @@ int BPF_PROG(vigia_exec_done, struct task_struct *task, int old_pid, struct linu
 	vigia_fill_task(exec, task);
 	vigia_fill_file(exec, file);
 	vigia_reconsider(exec);
-	if (exec->flags & VIGIA_EXEC_MEMFD && config->kill_memfd && !bpf_send_signal(9))
+	if (exec->flags & VIGIA_EXEC_MEMFD && config->kill_memfd && VIGIA_CAN_KILL &&
+	    !bpf_send_signal(9))
 		exec->flags |= VIGIA_EXEC_KILLED;
 	owner.pid = exec->pid;
 	owner.uid = exec->uid;
@@ -243,7 +253,7 @@ int BPF_PROG(vigia_exec_done, struct task_struct *task, int old_pid, struct linu
 	used += n;
 	if (used > VIGIA_EXEC_DATA_SIZE)
 		used = VIGIA_EXEC_DATA_SIZE;
-	vigia_send(&exec->header, offsetof(struct vigia_exec, data) + used, VIGIA_KIND_EXEC,
+	vigia_send(ctx, &exec->header, offsetof(struct vigia_exec, data) + used, VIGIA_KIND_EXEC,
 		   VIGIA_CLASS_EXEC);
 	return 0;
 }
@@ -276,7 +286,7 @@ int BPF_PROG(vigia_forked, struct task_struct *parent, struct task_struct *child
 		bpf_map_update_elem(&vigia_excluded, &life.process.pid, &entry, BPF_ANY);
 	}
 	if (vigia_admit(VIGIA_CLASS_FORK, &life.process, false))
-		vigia_send(&life.header, sizeof(life), VIGIA_KIND_FORK, VIGIA_CLASS_FORK);
+		vigia_send(ctx, &life.header, sizeof(life), VIGIA_KIND_FORK, VIGIA_CLASS_FORK);
 	return 0;
 }
 
@@ -300,7 +310,7 @@ int BPF_PROG(vigia_exited, struct task_struct *task)
 	else
 		life.exit_code = BPF_CORE_READ(task, exit_code);
 	if (vigia_admit(VIGIA_CLASS_EXIT, &life.process, false))
-		vigia_send(&life.header, sizeof(life), VIGIA_KIND_EXIT, VIGIA_CLASS_EXIT);
+		vigia_send(ctx, &life.header, sizeof(life), VIGIA_KIND_EXIT, VIGIA_CLASS_EXIT);
 	bpf_map_delete_elem(&vigia_excluded, &life.process.pid);
 	return 0;
 }
@@ -339,7 +349,7 @@ int vigia_tasks(struct bpf_iter__task *ctx)
 	exec->header.size = offsetof(struct vigia_exec, data) + used;
 	exec->header.kind = VIGIA_KIND_TASK;
 	exec->header.event_class = VIGIA_CLASS_EXEC;
-	exec->header.time_ns = bpf_ktime_get_boot_ns();
+	exec->header.time_ns = vigia_now();
 	bpf_seq_write(seq, exec, offsetof(struct vigia_exec, data) + used);
 	return 0;
 }

@@ -4,30 +4,12 @@
  * interrupt, where the current task is anybody: so the owner is kept per socket, from calls made in
  * process context, and an accepted socket inherits that of the listener through socket storage.
  */
-#include "vigia_flow.h"
+#include "vigia_lists.h"
+#include "vigia_tcp.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define VIGIA_ECANCELED 125
-
-struct vigia_tcp {
-	struct vigia_owner owner;
-	__u64 socket; /* the key once more, as a number: a typed pointer may not be read through */
-	__u64 id;
-	__u64 opened_ns;
-	__u32 closer_pid;
-	__u8 direction;
-	__u8 owner_source;
-	__u16 pad;
-};
-
-/* By address of the socket: entered when it leaves CLOSE, removed when it comes back there. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, struct vigia_tcp);
-} vigia_tcp_flows SEC(".maps");
 
 struct vigia_port {
 	__u32 network_namespace;
@@ -83,18 +65,6 @@ static __always_inline void vigia_fill_socket(struct vigia_flow *flow, struct so
 	flow->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-static __always_inline void vigia_fill_state(struct vigia_flow *flow, const struct vigia_tcp *state)
-{
-	if (!state)
-		return;
-	flow->owner = state->owner;
-	flow->id = state->id;
-	flow->opened_ns = state->opened_ns;
-	flow->direction = state->direction;
-	flow->owner_source = state->owner_source;
-	flow->closer_pid = state->closer_pid;
-}
-
 static __always_inline void vigia_fill_bytes(struct vigia_flow *flow, struct sock *sk)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
@@ -123,7 +93,7 @@ static __always_inline void vigia_connecting(struct sock *sk)
 	struct vigia_tcp state = {
 		.socket = (__u64)sk,
 		.id = vigia_new_id(),
-		.opened_ns = bpf_ktime_get_boot_ns(),
+		.opened_ns = vigia_now(),
 		.direction = VIGIA_DIRECTION_OUT,
 		.owner_source = VIGIA_OWNER_CALLER,
 	};
@@ -132,7 +102,8 @@ static __always_inline void vigia_connecting(struct sock *sk)
 	bpf_map_update_elem(&vigia_tcp_flows, &key, &state, BPF_ANY);
 }
 
-static __always_inline void vigia_connected(struct sock *sk, struct vigia_tcp *state, int error)
+static __always_inline void vigia_connected(void *ctx, struct sock *sk, struct vigia_tcp *state,
+					    int error)
 {
 	struct vigia_flow flow = {};
 
@@ -140,13 +111,12 @@ static __always_inline void vigia_connected(struct sock *sk, struct vigia_tcp *s
 	vigia_fill_state(&flow, state);
 	flow.direction = VIGIA_DIRECTION_OUT;
 	flow.error = error;
-	vigia_send_flow(&flow, VIGIA_KIND_CONNECT, VIGIA_CLASS_CONNECT);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_CONNECT, VIGIA_CLASS_CONNECT);
 	if (state)
-		state->opened_ns =
-			flow.header.time_ns ? flow.header.time_ns : bpf_ktime_get_boot_ns();
+		state->opened_ns = flow.header.time_ns ? flow.header.time_ns : vigia_now();
 }
 
-static __always_inline void vigia_accepted(struct sock *sk)
+static __always_inline void vigia_accepted(void *ctx, struct sock *sk)
 {
 	struct vigia_port port = vigia_port_of(sk);
 	struct vigia_listener *listener;
@@ -158,7 +128,7 @@ static __always_inline void vigia_accepted(struct sock *sk)
 	if (!known) {
 		fresh.socket = (__u64)sk;
 		fresh.id = vigia_new_id();
-		fresh.opened_ns = bpf_ktime_get_boot_ns();
+		fresh.opened_ns = vigia_now();
 		fresh.direction = VIGIA_DIRECTION_IN;
 		listener = bpf_map_lookup_elem(&vigia_listeners, &port);
 		if (listener) {
@@ -169,7 +139,7 @@ static __always_inline void vigia_accepted(struct sock *sk)
 	}
 	vigia_fill_socket(&flow, sk);
 	vigia_fill_state(&flow, known ? known : &fresh);
-	vigia_send_flow(&flow, VIGIA_KIND_ACCEPT, VIGIA_CLASS_ACCEPT);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_ACCEPT, VIGIA_CLASS_ACCEPT);
 }
 
 static __always_inline void vigia_listening(struct sock *sk)
@@ -190,7 +160,7 @@ static __always_inline void vigia_not_listening(struct sock *sk)
 		bpf_map_delete_elem(&vigia_listeners, &port);
 }
 
-static __always_inline void vigia_closed(struct sock *sk, struct vigia_tcp *state)
+static __always_inline void vigia_closed(void *ctx, struct sock *sk, struct vigia_tcp *state)
 {
 	struct vigia_flow flow = {};
 
@@ -198,10 +168,10 @@ static __always_inline void vigia_closed(struct sock *sk, struct vigia_tcp *stat
 	vigia_fill_state(&flow, state);
 	vigia_fill_bytes(&flow, sk);
 	flow.error = BPF_CORE_READ(sk, sk_err);
-	vigia_send_flow(&flow, VIGIA_KIND_CLOSE, VIGIA_CLASS_CLOSE);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_CLOSE, VIGIA_CLASS_CLOSE);
 }
 
-static __always_inline void vigia_to_close(struct sock *sk, int from)
+static __always_inline void vigia_to_close(void *ctx, struct sock *sk, int from)
 {
 	__u64 key = (__u64)sk;
 	struct vigia_tcp *state = bpf_map_lookup_elem(&vigia_tcp_flows, &key);
@@ -214,9 +184,9 @@ static __always_inline void vigia_to_close(struct sock *sk, int from)
 	if (from == VIGIA_TCP_SYN_SENT ||
 	    (from == VIGIA_TCP_SYN_RECV && state && state->direction == VIGIA_DIRECTION_OUT)) {
 		error = BPF_CORE_READ(sk, sk_err);
-		vigia_connected(sk, state, error ? error : VIGIA_ECANCELED);
+		vigia_connected(ctx, sk, state, error ? error : VIGIA_ECANCELED);
 	} else if (from != VIGIA_TCP_SYN_RECV && from != VIGIA_TCP_CLOSE) {
-		vigia_closed(sk, state);
+		vigia_closed(ctx, sk, state);
 	}
 	bpf_map_delete_elem(&vigia_tcp_flows, &key);
 }
@@ -241,16 +211,16 @@ int BPF_PROG(vigia_tcp_state, struct sock *sk, int from, int to)
 		state = bpf_map_lookup_elem(&vigia_tcp_flows, &key);
 		if (from == VIGIA_TCP_SYN_SENT ||
 		    (state && state->direction == VIGIA_DIRECTION_OUT))
-			vigia_connected(sk, state, 0);
+			vigia_connected(ctx, sk, state, 0);
 		else
-			vigia_accepted(sk);
+			vigia_accepted(ctx, sk);
 	} else if (to == VIGIA_TCP_FIN_WAIT1 || to == VIGIA_TCP_LAST_ACK) {
 		/* Only close() and shutdown() lead here, in the context of the caller. */
 		state = bpf_map_lookup_elem(&vigia_tcp_flows, &key);
 		if (state && !state->closer_pid)
 			state->closer_pid = bpf_get_current_pid_tgid() >> 32;
 	} else if (to == VIGIA_TCP_CLOSE) {
-		vigia_to_close(sk, from);
+		vigia_to_close(ctx, sk, from);
 	}
 	return 0;
 }
@@ -279,7 +249,7 @@ int vigia_sockops(struct bpf_sock_ops *ctx)
 		state.owner = *owner;
 		state.socket = (__u64)sk;
 		state.id = vigia_new_id();
-		state.opened_ns = bpf_ktime_get_boot_ns();
+		state.opened_ns = vigia_now();
 		state.direction = VIGIA_DIRECTION_IN;
 		state.owner_source = VIGIA_OWNER_LISTENER;
 		bpf_map_update_elem(&vigia_tcp_flows, &key, &state, BPF_NOEXIST);
@@ -312,7 +282,7 @@ static __always_inline int vigia_peer_asked(struct bpf_sock_addr *ctx)
 	vigia_owner_of(vigia_current(), &state->owner);
 	vigia_fill_socket(&flow, (struct sock *)state->socket);
 	vigia_fill_state(&flow, state);
-	vigia_send_flow(&flow, VIGIA_KIND_OWNER, VIGIA_CLASS_OWNER);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_OWNER, VIGIA_CLASS_OWNER);
 	return 1;
 }
 
@@ -372,7 +342,7 @@ int vigia_sockets(struct bpf_iter__task_file *ctx)
 		state.owner = flow.owner;
 		state.socket = (__u64)sk;
 		state.id = vigia_new_id();
-		state.opened_ns = bpf_ktime_get_boot_ns();
+		state.opened_ns = vigia_now();
 		state.direction = flow.direction;
 		state.owner_source = VIGIA_OWNER_HOLDER;
 		bpf_map_update_elem(&vigia_tcp_flows, &key, &state, BPF_NOEXIST);
@@ -386,9 +356,12 @@ int vigia_sockets(struct bpf_iter__task_file *ctx)
 		}
 		vigia_fill_bytes(&flow, sk);
 	}
+	if (flow.state == VIGIA_TCP_ESTABLISHED) /* UDP: connected */
+	if (flow.state == VIGIA_TCP_ESTABLISHED) /* of UDP: connected */
+		flow.listed = vigia_is_listed(flow.remote);
 	flow.header.size = sizeof(flow);
 	flow.header.kind = VIGIA_KIND_SOCKET;
-	flow.header.time_ns = bpf_ktime_get_boot_ns();
+	flow.header.time_ns = vigia_now();
 	bpf_seq_write(seq, &flow, sizeof(flow));
 	return 0;
 }

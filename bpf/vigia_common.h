@@ -63,17 +63,40 @@ struct {
 	__type(value, struct vigia_program_counters);
 } vigia_no_counters __weak SEC(".maps");
 
-/* Large enough for the machine; the daemon sets the size. */
+/*
+ * The way out. Large enough for the machine; the daemon sets the size. The objects are built twice:
+ * kernels before 5.8 have no ring buffer, and what else came as late is done without in that build.
+ */
+#ifdef VIGIA_PERF_BUFFER
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} vigia_ring __weak SEC(".maps");
+#else
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } vigia_ring __weak SEC(".maps");
+#endif
 
 static __always_inline struct vigia_config *vigia_settings(void)
 {
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&vigia_config_map, &zero);
+}
+
+/* CLOCK_BOOTTIME. */
+static __always_inline __u64 vigia_now(void)
+{
+#ifdef VIGIA_PERF_BUFFER
+	struct vigia_config *config = vigia_settings();
+
+	return bpf_ktime_get_ns() + (config ? config->boot_offset : 0);
+#else
+	return bpf_ktime_get_boot_ns();
+#endif
 }
 
 static __always_inline struct vigia_counters *vigia_count(__u32 event_class)
@@ -106,7 +129,7 @@ static __always_inline void vigia_note_program(__u32 event_class, const struct v
 			return;
 	}
 	vigia_add(&known->events[event_class], 1);
-	known->last_ns = bpf_ktime_get_boot_ns();
+	known->last_ns = vigia_now();
 	known->last_pid = owner->pid;
 	known->uid = owner->uid;
 	__builtin_memcpy(known->comm, owner->comm, sizeof(known->comm));
@@ -156,6 +179,13 @@ static __always_inline void vigia_settle(__u32 event_class, bool delivered)
 		vigia_add(delivered ? &counters->delivered : &counters->lost, 1);
 }
 
+#ifdef VIGIA_PERF_BUFFER
+static __always_inline bool vigia_put_out(void *ctx, struct vigia_header *header, __u32 size,
+					  __u16 event_class)
+{
+	return bpf_perf_event_output(ctx, &vigia_ring, BPF_F_CURRENT_CPU, header, size) == 0;
+}
+#else
 /*
  * The reader, once woken, gathers for a while. What a quarter of the ring holds by then, or what
  * must be told at once, wakes it again; anything else only if the ring was empty.
@@ -168,16 +198,22 @@ static __always_inline __u64 vigia_wake_up(__u16 event_class)
 	return event_class == VIGIA_CLASS_BLOCK || waiting > size / 4 ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
+static __always_inline bool vigia_put_out(void *ctx, struct vigia_header *header, __u32 size,
+					  __u16 event_class)
+{
+	return bpf_ringbuf_output(&vigia_ring, header, size, vigia_wake_up(event_class)) == 0;
+}
+#endif
+
 /* Hands a record on, or counts it as lost. Its header is filled in here. */
-static __always_inline void vigia_send(struct vigia_header *header, __u32 size, __u16 kind,
-				       __u16 event_class)
+static __always_inline void vigia_send(void *ctx, struct vigia_header *header, __u32 size,
+				       __u16 kind, __u16 event_class)
 {
 	header->size = size;
 	header->kind = kind;
 	header->event_class = event_class;
-	header->time_ns = bpf_ktime_get_boot_ns();
-	vigia_settle(event_class, bpf_ringbuf_output(&vigia_ring, header, size,
-						     vigia_wake_up(event_class)) == 0);
+	header->time_ns = vigia_now();
+	vigia_settle(event_class, vigia_put_out(ctx, header, size, event_class));
 }
 
 #endif

@@ -38,10 +38,11 @@ static __always_inline __u64 vigia_new_id(void)
 	return ((__u64)bpf_get_prandom_u32() << 32) | bpf_get_prandom_u32() | 1;
 }
 
-static __always_inline void vigia_send_flow(struct vigia_flow *flow, __u16 kind, __u16 event_class)
+static __always_inline void vigia_send_flow(void *ctx, struct vigia_flow *flow, __u16 kind,
+					    __u16 event_class)
 {
 	if (vigia_admit(event_class, &flow->owner, vigia_is_loopback(flow->remote)))
-		vigia_send(&flow->header, sizeof(*flow), kind, event_class);
+		vigia_send(ctx, &flow->header, sizeof(*flow), kind, event_class);
 }
 
 #endif

@@ -75,6 +75,7 @@ struct vigia_config {
 	__u32 block_mode;  /* enum vigia_block_mode */
 	__u32 max_args;	   /* bytes of the command line; 0: none */
 	__u32 kill_memfd;  /* end what executes an unnamed memory file */
+	__s64 boot_offset; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: perf buffer only */
 };
 
 enum vigia_block_mode {
@@ -221,7 +222,7 @@ struct vigia_flow {
 	__u8 stop;	  /* block: enum vigia_stop */
 	__u8 denied;	  /* block: 1 refused or dropped, 0 only seen */
 	__u8 state;	  /* iterator: TCP state */
-	__u8 pad;
+	__u8 listed;	  /* iterator: the block list has its remote address */
 };
 
 /* Lists of addresses: longest prefix wins. The daemon has taken out what an allowed prefix covers.
@@ -274,7 +275,7 @@ struct vigia_udp_flow {
 #define VIGIA_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 VIGIA_ASSERT_SIZE(struct vigia_counters, 72);
-VIGIA_ASSERT_SIZE(struct vigia_config, 24);
+VIGIA_ASSERT_SIZE(struct vigia_config, 32);
 VIGIA_ASSERT_SIZE(struct vigia_program, 16);
 VIGIA_ASSERT_SIZE(struct vigia_exclusion, 16);
 VIGIA_ASSERT_SIZE(struct vigia_program_counters, 104);

@@ -32,17 +32,17 @@ add_library(vigia_bpf INTERFACE)
 # SYSTEM: what bpftool writes does not keep to our warnings.
 target_include_directories(vigia_bpf SYSTEM INTERFACE "${bpf_output}" "${bpf_source}")
 
-# vigia_bpf_object(name source...): the object of bpf/<source>.bpf.c, embedded.
-function(vigia_bpf_object name)
+# vigia_bpf_object(name flags source...): the object of bpf/<source>.bpf.c, embedded.
+function(vigia_bpf_object name flags)
   foreach(source IN LISTS ARGN)
+    set(object "${bpf_output}/${name}_${source}.o")
     add_custom_command(
-      OUTPUT "${bpf_output}/${source}.o"
-      COMMAND "${BPF_CLANG}" ${bpf_flags} -c "${bpf_source}/${source}.bpf.c" -o
-              "${bpf_output}/${source}.o"
+      OUTPUT "${object}"
+      COMMAND "${BPF_CLANG}" ${bpf_flags} ${flags} -c "${bpf_source}/${source}.bpf.c" -o "${object}"
       DEPENDS "${bpf_source}/${source}.bpf.c" ${bpf_headers}
       COMMENT "Compiling bpf/${source}.bpf.c for the kernel"
       VERBATIM)
-    list(APPEND objects "${bpf_output}/${source}.o")
+    list(APPEND objects "${object}")
   endforeach()
   set(linked "${bpf_output}/vigia_${name}.bpf.o")
   set(header "${bpf_output}/vigia_${name}.skel.h")
@@ -58,5 +58,8 @@ function(vigia_bpf_object name)
   add_dependencies(vigia_bpf bpf_${name})
 endfunction()
 
-vigia_bpf_object(process process)
-vigia_bpf_object(network tcp address packet)
+# Twice: kernels before 5.8 have no ring buffer.
+vigia_bpf_object(process "" process)
+vigia_bpf_object(network "" tcp address packet)
+vigia_bpf_object(process_perf "-DVIGIA_PERF_BUFFER" process)
+vigia_bpf_object(network_perf "-DVIGIA_PERF_BUFFER" tcp address packet)

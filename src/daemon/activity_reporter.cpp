@@ -92,7 +92,32 @@ void ActivityReporter::on_batch_end() {
     tell_flows();
 }
 
+void ActivityReporter::on_listed(const FlowEvent& existing, bool refused) {
+    auto flow = existing;
+    flow.denied = refused;
+    const std::scoped_lock lock(flow_mutex_);
+    note_finding(flow);
+}
+
+// Who accepts is known a moment after the connection: until then it is taken for the listener's.
+void ActivityReporter::correct_owners() {
+    std::map<std::uint64_t, const FlowEvent*> users;
+    for (const auto& flow : flows_) {
+        if (flow.change == FlowChange::OwnerChanged && flow.id != 0) {
+            users[flow.id] = &flow;
+        }
+    }
+    for (auto& flow : flows_) {
+        const auto user = flow.change == FlowChange::Accepted ? users.find(flow.id) : users.end();
+        if (user != users.end()) {
+            flow.owner = user->second->owner;
+            flow.owner_source = user->second->owner_source;
+        }
+    }
+}
+
 void ActivityReporter::tell_flows() {
+    correct_owners();
     for (const auto& flow : flows_) {
         tell(flow);
     }
@@ -167,13 +192,23 @@ void ActivityReporter::tell(const ProcessExit& exited) {
 }
 
 FlowFacts ActivityReporter::facts_of(const FlowEvent& flow) {
-    return {.owner = parts_.who.line_of(flow.owner),
-            .owner_source = flow.owner_source,
-            .direction = flow.direction,
-            .protocol = flow.protocol,
-            .local = flow.local,
-            .remote = flow.remote,
-            .id = flow.id};
+    FlowFacts facts{.owner = parts_.who.line_of(flow.owner),
+                    .owner_source = flow.owner_source,
+                    .direction = flow.direction,
+                    .protocol = flow.protocol,
+                    .local = flow.local,
+                    .remote = flow.remote,
+                    .id = flow.id};
+    // Whose it was is a guess as long as nobody was seen using it; who closed it had it last, also
+    // if the descriptor was handed on.
+    if (flow.change == FlowChange::Closed && flow.owner_source != OwnerSource::Caller &&
+        flow.closer != flow.owner.key.pid) {
+        if (auto closer = parts_.who.line_at(flow.closer, flow.at)) {
+            facts.owner = *std::move(closer);
+            facts.owner_source = OwnerSource::Caller;
+        }
+    }
+    return facts;
 }
 
 void ActivityReporter::tell(const FlowEvent& flow) {
@@ -223,7 +258,24 @@ void ActivityReporter::tell(const FlowEvent& flow) {
                                       .body = std::move(body)});
 }
 
-// A packet filter may meet one address a thousand times a second.
+// A packet filter may meet one address a thousand times a second; and a connection that a list
+// comes upon is met by each packet and by each list after it.
+bool ActivityReporter::is_repeated(const FlowEvent& flow, Told& told, bool is_new) {
+    constexpr std::size_t kMostTold = 16'384;
+    bool again = !is_new && flow.at - told.at < kToldAgain;
+    if (flow.change == FlowChange::Existing && !is_new) {
+        again = true;  // told when it was opened, or another of the same process
+    }
+    if (flow.id != 0) {
+        if (told_.size() >= kMostTold) {
+            told_.clear();
+        }
+        again = !told_.emplace(flow.id, flow.denied).second || again;
+    }
+    told.repeated += again ? 1U : 0U;
+    return again;
+}
+
 void ActivityReporter::note_finding(const FlowEvent& flow) {
     if (meetings_.size() >= kMostMeetings) {
         std::erase_if(meetings_,
@@ -234,8 +286,7 @@ void ActivityReporter::note_finding(const FlowEvent& flow) {
     }
     const Meeting meeting{flow.owner.key, flow.remote.address, flow.direction, flow.denied};
     const auto [at, is_new] = meetings_.try_emplace(meeting);
-    if (!is_new && flow.at - at->second.at < kToldAgain) {
-        ++at->second.repeated;
+    if (is_repeated(flow, at->second, is_new)) {
         return;
     }
     FlowDetectionBody body{

@@ -7,7 +7,9 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "daemon/policy_store.h"
@@ -41,6 +43,10 @@ public:
     void on_flow(FlowEvent&& event);
     void on_batch_end();
 
+    // A connection that was there before the list that has its address, told once. `refused`: its
+    // packets are dropped from now on.
+    void on_listed(const FlowEvent& existing, bool refused);
+
     // Any thread but the sensor's; waits for the disk.
     void commit_findings();
 
@@ -53,12 +59,22 @@ public:
     [[nodiscard]] std::uint64_t findings() const { return findings_; }
 
 private:
+    // Who met which address how; told once a minute, or once if it is one connection.
+    using Meeting = std::tuple<ProcessKey, IpAddress, FlowDirection, bool>;
+
+    struct Told {
+        BootTime at{};
+        std::uint64_t repeated = 0;
+    };
+
     void tell(const ProcessExec& exec);
     void tell(const ProcessFork& fork);
     void tell(const ProcessExit& exited);
     void tell(const FlowEvent& flow);
     void tell_flows();
+    void correct_owners();
     void note_finding(const FlowEvent& flow);
+    [[nodiscard]] bool is_repeated(const FlowEvent& flow, Told& told, bool is_new);
     [[nodiscard]] FlowFacts facts_of(const FlowEvent& flow);
 
     struct Wanted {
@@ -68,18 +84,11 @@ private:
         bool closes = true;
     };
 
-    // Who met which address how; told once a minute.
-    using Meeting = std::tuple<ProcessKey, IpAddress, FlowDirection, bool>;
-
-    struct Told {
-        BootTime at{};
-        std::uint64_t repeated = 0;
-    };
-
     Parts parts_;
-    std::mutex flow_mutex_;  // guards the three below; taken before mutex_
+    std::mutex flow_mutex_;  // guards the four below; taken before mutex_
     std::vector<FlowEvent> flows_;
     std::map<Meeting, Told> meetings_;
+    std::set<std::pair<std::uint64_t, bool>> told_;  // connections: id, refused
     sensors::AddressTable listed_;
     std::atomic<std::uint64_t> findings_ = 0;
     std::mutex mutex_;  // guards all below

@@ -25,7 +25,10 @@ constexpr mode_t kCacheMode = 0700;
 class Ladder {
 public:
     Ladder(const KernelWish& wish, const KernelSensor::Observer& observer)
-        : wish_(wish), observer_(observer), hidden_(test_switch("VIGIA_TEST_HIDE_BTF")) {}
+        : wish_(wish),
+          observer_(observer),
+          hidden_(test_switch("VIGIA_TEST_HIDE_BTF")),
+          perf_(test_switch("VIGIA_TEST_PERF_BUFFER")) {}
 
     KernelRungs climb() {
         if (wish_.processes && wish_.network) {
@@ -46,6 +49,7 @@ private:
                                       .network = network,
                                       .settings = wish_.settings,
                                       .hide_btf = hidden_,
+                                      .perf_buffer = perf_,
                                       .gather = kGather};
         auto opened = KernelSensor::open(options, observer_);
         if (opened || opened.error().cause != LoadCause::NoBtf) {
@@ -106,6 +110,7 @@ private:
     const KernelWish& wish_;
     const KernelSensor::Observer& observer_;
     const bool hidden_;
+    const bool perf_;
     std::optional<std::string> derived_;
     KernelRungs rungs_;
 };

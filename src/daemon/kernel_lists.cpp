@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "daemon/kernel_monitor.h"
 #include "sensors/fallback/proc_table.h"
+#include "sensors/fallback/sock_diag.h"
 
 namespace vigia::daemon {
 namespace {
@@ -29,6 +30,8 @@ std::optional<ProgramId> program_at(const std::string& path) {
         .device = (std::uint64_t{major(found.st_dev)} << kMinorBits) | minor(found.st_dev),
         .inode = found.st_ino};
 }
+
+constexpr std::uint8_t kEstablished = 1;
 
 bool same(const std::vector<KernelSensor::ProgramExclusion>& one,
           const std::vector<KernelSensor::ProgramExclusion>& other) {
@@ -58,7 +61,7 @@ std::vector<const ProcessInfo*> line_in(const std::map<pid_t, ProcessInfo>& runn
 // By file, as the kernel sees it: looked up again now and then, because updates replace files.
 void KernelMonitor::exclude_programs(const PolicyInForce& policy) {
     const auto sensor = rungs_.sensor;
-    if (!sensor) {
+    if (!sensor && !rungs_.polling) {
         return;
     }
     std::vector<KernelSensor::ProgramExclusion> programs;
@@ -82,13 +85,20 @@ void KernelMonitor::exclude_programs(const PolicyInForce& policy) {
     if (excluded_known_ && same(programs, excluded_)) {
         return;
     }
-    if (const auto set = sensor->set_excluded_programs(programs); !set) {
-        log::error("exclusions of programs: " + set.error().message());
-        return;
+    if (rungs_.polling) {
+        rungs_.polling->set_excluded_programs(programs);
+    }
+    if (sensor) {
+        if (const auto set = sensor->set_excluded_programs(programs); !set) {
+            log::error("exclusions of programs: " + set.error().message());
+            return;
+        }
     }
     excluded_ = std::move(programs);
     excluded_known_ = true;
-    exclude_running(*sensor);
+    if (sensor) {
+        exclude_running(*sensor);
+    }
 }
 
 // What runs already, our own children among it: the kernel side looks at programs when they begin.
@@ -146,14 +156,23 @@ void KernelMonitor::load_lists(const Policy::Network& network) {
     }
     lists_loaded_ = true;
     std::string error;
+    auto lists = feeds_.take();
+    const bool any = !lists.block.empty();
+    sensors::AddressTable table;
+    if (!by_kernel || rungs_.network != "ebpf-btf") {
+        table = sensors::AddressTable(lists);  // without iterators the kernel does not look back
+    }
     if (by_kernel) {
         activity_.set_lists({});
-        if (const auto set = sensor->set_lists(feeds_.take()); !set) {
+        if (const auto set = sensor->set_lists(std::move(lists)); !set) {
             error = set.error().message();
             log::error("lists of addresses: " + error);
         }
     } else {
-        activity_.set_lists(feeds_.take());
+        activity_.set_lists(std::move(lists));
+    }
+    if (error.empty() && any) {
+        match_existing(network, table);
     }
     bool same_files = false;
     {
@@ -166,6 +185,31 @@ void KernelMonitor::load_lists(const Policy::Network& network) {
         tell_lists();
     }
     options_.on_change();
+}
+
+// Connections that were there before the list.
+void KernelMonitor::match_existing(const Policy::Network& network,
+                                   const sensors::AddressTable& table) {
+    const auto sensor = rungs_.sensor;
+    const bool by_kernel = sensor && rungs_.network.starts_with("ebpf");
+    std::vector<FlowEvent> open;
+    if (auto found = by_kernel ? sensor->sockets() : std::vector<FlowEvent>{};
+        found && rungs_.network == "ebpf-btf") {
+        open = std::move(*found);
+    } else {
+        open = sensors::open_sockets();
+        for (auto& flow : open) {
+            flow.listed = flow.tcp_state == kEstablished && table.is_blocked(flow.remote.address);
+        }
+    }
+    const bool refused = by_kernel && network.mode == NetworkMode::Block;
+    for (const auto& flow : open) {
+        const bool ours = flow.owner.key.pid == ::getpid();
+        const bool left_out = !network.loopback && flow.remote.address.is_loopback();
+        if (flow.listed && !ours && !left_out) {
+            activity_.on_listed(flow, refused);
+        }
+    }
 }
 
 void KernelMonitor::tell_lists() {

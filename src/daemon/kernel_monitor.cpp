@@ -257,6 +257,7 @@ void KernelMonitor::close_sensors() {
         const std::scoped_lock lock(mutex_);
         for (std::size_t at = 0; at < last.told.size(); ++at) {
             polled_before_.at(at) += last.told.at(at);
+            polled_excluded_before_.at(at) += last.excluded.at(at);
         }
     }
     lists_loaded_ = false;
@@ -370,6 +371,7 @@ KernelMonitor::State KernelMonitor::state() const {
                  .derive_error = rungs.derive_error,
                  .missed_runs = missed_before_,
                  .polled = polled_before_,
+                 .polled_excluded = polled_excluded_before_,
                  .feeds = files_,
                  .lists_error = lists_error_};
         totals = before_;
@@ -379,6 +381,7 @@ KernelMonitor::State KernelMonitor::state() const {
         for (const auto& one : now.counters) {
             add(totals[one.event_class], one);
         }
+        state.delivery = now.delivery;
         state.missing = std::move(now.missing);
         state.missed_runs += now.missed_runs;
         state.malformed = now.malformed;
@@ -388,6 +391,7 @@ KernelMonitor::State KernelMonitor::state() const {
         auto now = rungs.polling->state();
         for (std::size_t at = 0; at < now.told.size(); ++at) {
             state.polled.at(at) += now.told.at(at);
+            state.polled_excluded.at(at) += now.excluded.at(at);
         }
         state.polling_error = std::move(now.error);
     }

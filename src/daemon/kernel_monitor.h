@@ -64,11 +64,13 @@ public:
         Half processes = {};
         Half network = {};
         std::string derive_error = {};
+        std::string_view delivery = {};  // of the kernel's programs; empty: there are none
         std::vector<sensors::LoadFailure> missing = {};              // what works without
         std::vector<sensors::KernelSensor::Counters> counters = {};  // of all sensors since start
         std::uint64_t missed_runs = 0;
         std::uint64_t malformed = 0;
         std::array<std::uint64_t, sensors::kEventClassNames.size()> polled{};
+        std::array<std::uint64_t, sensors::kEventClassNames.size()> polled_excluded{};
         std::string polling_error = {};
         sensors::KernelLists::Size lists = {};
         std::vector<AddressFeeds::File> feeds = {};
@@ -100,6 +102,7 @@ private:
     void exclude_running(sensors::KernelSensor& sensor);
     void load_lists(const Policy::Network& network);
     void tell_lists();
+    void match_existing(const Policy::Network& network, const sensors::AddressTable& table);
     void watch_feeds(const Policy::Network& network);
     [[nodiscard]] sensors::KernelSettings settings_of(const Policy& policy) const;
     [[nodiscard]] sensors::KernelSensor::Observer observer();
@@ -130,6 +133,7 @@ private:
     Totals before_;  // of sensors that are closed
     std::uint64_t missed_before_ = 0;
     std::array<std::uint64_t, sensors::kEventClassNames.size()> polled_before_{};
+    std::array<std::uint64_t, sensors::kEventClassNames.size()> polled_excluded_before_{};
     std::vector<AddressFeeds::File> files_;
     std::string lists_error_;
     std::jthread thread_;

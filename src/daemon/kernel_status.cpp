@@ -141,6 +141,13 @@ std::vector<MonitorStatus> monitors_of(const KernelMonitor::State& state, const 
     std::vector<MonitorStatus> monitors{
         processes_monitor(state, policy.processes.monitor),
         network_monitor(state, policy.network.device_flow_correlation)};
+    if (state.delivery == "perf-buffer") {
+        for (auto& monitor : monitors) {
+            if (monitor.backend.starts_with("ebpf")) {
+                append(monitor.detail, "through perf buffers: this kernel has no ring buffer");
+            }
+        }
+    }
     if (state.missed_runs > 0) {
         for (auto& monitor : monitors) {
             if (monitor.backend.starts_with("ebpf")) {
@@ -170,11 +177,12 @@ std::vector<Accounting> accounting_of(const KernelMonitor::State& state) {
             // Not even counted: the program was running on that processor already.
             one.exact = state.missed_runs == 0;
         }
-        if (state.polled.at(at) > 0) {
+        if (state.polled.at(at) + state.polled_excluded.at(at) > 0) {
             // Looking now and then does not say what it did not see.
             one.exact = false;
-            one.offered += state.polled.at(at);
+            one.offered += state.polled.at(at) + state.polled_excluded.at(at);
             one.delivered += state.polled.at(at);
+            one.filtered["excluded-process"] += state.polled_excluded.at(at);
             one.lost.reset();
         }
         all.push_back(std::move(one));

@@ -65,6 +65,7 @@ TEST(KernelStatus, RunsThatTheKernelLeftOutAreNotHidden) {
 TEST(KernelStatus, LookingInsteadIsPartialAndSaysWhatItDoesNotSee) {
     auto state = refused(LoadCause::NoPermission);
     state.polled[0] = 5;
+    state.polled_excluded[0] = 3;
     for (const auto& one : monitors_of(state, Policy{})) {
         EXPECT_EQ(one.state, "partial");
         EXPECT_NE(one.detail.find("not seen:"), std::string::npos);

@@ -93,6 +93,7 @@ struct FlowEvent {
     pid_t closer = 0;  // who closed it; 0: the kernel, or not known
     ListStop stop = ListStop::None;
     bool denied = false;  // ListedAddress: refused or dropped, not only seen
+    bool listed = false;  // Existing: the block list has its remote address
 
     bool operator==(const FlowEvent&) const = default;
 };

@@ -212,7 +212,8 @@ std::optional<KernelRecord> decode_flow(Bytes bytes) {
                      .error = flow->error,
                      .closer = static_cast<pid_t>(flow->closer_pid),
                      .stop = static_cast<ListStop>(flow->stop),
-                     .denied = flow->denied != 0};
+                     .denied = flow->denied != 0,
+                     .listed = flow->listed != 0};
 }
 
 }  // namespace

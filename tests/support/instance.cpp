@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 
 #include "base/files.h"
@@ -39,6 +40,12 @@ testing::AssertionResult Instance::start(bool wait) {
         AT_FDCWD, (options_.prefix / "daemon.err").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     // env(1) becomes the daemon: the process is the same.
     auto arguments = options_.environment;
+    // The same tests over another rung, for tests/vm; what a test sets itself comes later and wins.
+    for (const char* name : {"VIGIA_TEST_HIDE_BTF", "VIGIA_TEST_PERF_BUFFER"}) {
+        if (const char* value = std::getenv(name)) {  // NOLINT(concurrency-mt-unsafe)
+            arguments.insert(arguments.begin(), fmt::format("{}={}", name, value));
+        }
+    }
     arguments.insert(arguments.end(), options_.through.begin(), options_.through.end());
     const auto program =
         options_.programs.empty() ? dev_program("vigiad") : options_.programs / "vigiad";

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "sensors/ebpf/record_source.h"
 #include "support/bpf_allowed.h"
 #include "support/flow_peer.h"
 #include "support/kernel_recorder.h"
@@ -26,9 +27,11 @@ namespace {
 using namespace std::chrono_literals;
 using sensors::AddressLists;
 using sensors::BlockMode;
+using sensors::Delivery;
 using sensors::KernelSensor;
 
-class EbpfFlows : public ::testing::Test {
+// Through the ring buffer and, as on kernels before 5.8, through perf buffers.
+class EbpfFlows : public ::testing::TestWithParam<Delivery> {
 protected:
     void SetUp() override {
         if (const auto reason = why_no_bpf(); !reason.empty()) {
@@ -40,8 +43,9 @@ protected:
         for (const auto* one : {&server_, &client_, &other_}) {
             ASSERT_TRUE(cgroup_.take(one->pid()));
         }
-        auto opened = KernelSensor::open({.processes = false, .cgroup = cgroup_.path()},
-                                         recorder_.observer());
+        auto opened = KernelSensor::open(
+            {.processes = false, .cgroup = cgroup_.path(), .perf_buffer = perf_buffer()},
+            recorder_.observer());
         ASSERT_TRUE(opened.has_value()) << opened.error().message() << '\n' << opened.error().log;
         sensor_.emplace(std::move(*opened));
         for (const auto& missing : sensor_->state().missing) {
@@ -57,6 +61,8 @@ protected:
             EXPECT_EQ(state.malformed, 0U);
         }
     }
+
+    [[nodiscard]] static bool perf_buffer() { return GetParam() == Delivery::PerfBuffer; }
 
     void settle() {
         const auto drained = sensor_->drain(20s);
@@ -102,7 +108,7 @@ protected:
     std::optional<KernelSensor> sensor_;
 };
 
-TEST_F(EbpfFlows, AConnectionIsToldAtBothEndsWithBytes) {
+TEST_P(EbpfFlows, AConnectionIsToldAtBothEndsWithBytes) {
     for (const auto* address : {"127.0.0.1", "::1"}) {
         const int port = std::stoi(server_.ask(std::string("listen ") + address));
         server_.tell("serve " + std::to_string(port) + " 1");
@@ -136,7 +142,7 @@ TEST_F(EbpfFlows, AConnectionIsToldAtBothEndsWithBytes) {
     }
 }
 
-TEST_F(EbpfFlows, FiftyThousandConnectionsOfFourProcessesAreToldExactly) {
+TEST_P(EbpfFlows, FiftyThousandConnectionsOfFourProcessesAreToldExactly) {
     constexpr int kEach = 25'000;
     const ToldChild second_server(do_flow_work);
 
@@ -196,7 +202,7 @@ TEST_F(EbpfFlows, FiftyThousandConnectionsOfFourProcessesAreToldExactly) {
     std::cout << "runs missed: " << state.missed_runs << '\n';
 }
 
-TEST_F(EbpfFlows, ARefusedConnectSaysWhy) {
+TEST_P(EbpfFlows, ARefusedConnectSaysWhy) {
     const int port = std::stoi(server_.ask("udp-bind 127.0.0.1"));  // nobody listens for TCP there
     ASSERT_EQ(client_.ask("connect 127.0.0.1 " + std::to_string(port) + " 1 1"),
               "errno " + std::to_string(ECONNREFUSED));
@@ -207,7 +213,7 @@ TEST_F(EbpfFlows, ARefusedConnectSaysWhy) {
     EXPECT_TRUE(told(FlowChange::Closed, port).empty());
 }
 
-TEST_F(EbpfFlows, AMappedAddressIsTheIpv4One) {
+TEST_P(EbpfFlows, AMappedAddressIsTheIpv4One) {
     const int port = std::stoi(server_.ask("listen 127.0.0.1"));
     server_.tell("serve " + std::to_string(port) + " 1");
     ASSERT_EQ(client_.ask("connect ::ffff:127.0.0.1 " + std::to_string(port) + " 1 5"), "ok");
@@ -217,7 +223,7 @@ TEST_F(EbpfFlows, AMappedAddressIsTheIpv4One) {
     EXPECT_EQ(to_text(connects[0].remote.address), "127.0.0.1");
 }
 
-TEST_F(EbpfFlows, AChildThatAcceptsForItsParentIsTheOwner) {
+TEST_P(EbpfFlows, AChildThatAcceptsForItsParentIsTheOwner) {
     const int port = std::stoi(server_.ask("listen 127.0.0.1"));
     server_.tell("fork-accept " + std::to_string(port));
     client_.tell("connect 127.0.0.1 " + std::to_string(port) + " 1 5");
@@ -237,7 +243,7 @@ TEST_F(EbpfFlows, AChildThatAcceptsForItsParentIsTheOwner) {
     }));
 }
 
-TEST_F(EbpfFlows, WhoReceivesADescriptorIsKnownAtTheClose) {
+TEST_P(EbpfFlows, WhoReceivesADescriptorIsKnownAtTheClose) {
     const int port = std::stoi(server_.ask("listen 127.0.0.1"));
     server_.tell("pass " + std::to_string(port));
     client_.tell("connect 127.0.0.1 " + std::to_string(port) + " 1 5");
@@ -250,7 +256,7 @@ TEST_F(EbpfFlows, WhoReceivesADescriptorIsKnownAtTheClose) {
     }));
 }
 
-TEST_F(EbpfFlows, ClientAndServerOfDifferentUsersAreToldApart) {
+TEST_P(EbpfFlows, ClientAndServerOfDifferentUsersAreToldApart) {
     const int port = std::stoi(server_.ask("listen 127.0.0.1"));
     ASSERT_EQ(client_.ask("user 65534"), "0");
     server_.tell("accept " + std::to_string(port) + " quietly");
@@ -264,7 +270,7 @@ TEST_F(EbpfFlows, ClientAndServerOfDifferentUsersAreToldApart) {
     EXPECT_EQ(accepts[0].owner.uid, 0U);
 }
 
-TEST_F(EbpfFlows, AUdpFlowBeginsAndEndsOnceAtEachEndWithBytes) {
+TEST_P(EbpfFlows, AUdpFlowBeginsAndEndsOnceAtEachEndWithBytes) {
     for (const auto* address : {"127.0.0.1", "::1"}) {
         recorder_.forget();
         const int port = std::stoi(server_.ask(std::string("udp-bind ") + address));
@@ -292,7 +298,7 @@ TEST_F(EbpfFlows, AUdpFlowBeginsAndEndsOnceAtEachEndWithBytes) {
     }
 }
 
-TEST_F(EbpfFlows, ABlockedAddressIsRefusedAndAnAllowedOneInsideIsNot) {
+TEST_P(EbpfFlows, ABlockedAddressIsRefusedAndAnAllowedOneInsideIsNot) {
     const int port = std::stoi(server_.ask("listen 127.77.1.1"));
     const int allowed = std::stoi(server_.ask("listen 127.77.2.1"));
     set_lists({"127.77.0.0/16"}, {"127.77.2.0/24"});
@@ -319,7 +325,7 @@ TEST_F(EbpfFlows, ABlockedAddressIsRefusedAndAnAllowedOneInsideIsNot) {
     EXPECT_TRUE(told(FlowChange::ListedAddress, allowed).empty());
 }
 
-TEST_F(EbpfFlows, AuditTellsAndRefusesNothing) {
+TEST_P(EbpfFlows, AuditTellsAndRefusesNothing) {
     const int port = std::stoi(server_.ask("listen 127.77.1.1"));
     set_lists({"127.77.0.0/16", "2001:db8::/32"});
     set_mode(BlockMode::Audit);
@@ -336,7 +342,7 @@ TEST_F(EbpfFlows, AuditTellsAndRefusesNothing) {
     EXPECT_EQ(told(FlowChange::ListedAddress, port).size(), 1U);
 }
 
-TEST_F(EbpfFlows, WhatComesFromABlockedAddressIsDropped) {
+TEST_P(EbpfFlows, WhatComesFromABlockedAddressIsDropped) {
     const int port = std::stoi(server_.ask("udp-bind 127.0.0.1"));
     const ToldChild outside(do_flow_work);  // not in the cgroup: nobody refuses its sending
     set_lists({"127.0.0.1/32"});
@@ -352,7 +358,7 @@ TEST_F(EbpfFlows, WhatComesFromABlockedAddressIsDropped) {
     EXPECT_EQ(server_.answer(20s), "ok");
 }
 
-TEST_F(EbpfFlows, AMillionPrefixesAreSwappedUnderConnectsWithoutAGap) {
+TEST_P(EbpfFlows, AMillionPrefixesAreSwappedUnderConnectsWithoutAGap) {
     AddressLists lists;
     lists.block.push_back(*parse_prefix("127.77.0.0/16"));
     for (unsigned i = 0; lists.block.size() < 1'000'000; ++i) {
@@ -382,11 +388,12 @@ TEST_F(EbpfFlows, AMillionPrefixesAreSwappedUnderConnectsWithoutAGap) {
     EXPECT_TRUE(answer.ends_with(" 0")) << answer;
 }
 
-TEST_F(EbpfFlows, TheSnapshotKnowsWhoHasASocketOpen) {
+TEST_P(EbpfFlows, TheSnapshotKnowsWhoHasASocketOpen) {
     sensor_.reset();  // a sensor that starts after the sockets
     const int port = std::stoi(server_.ask("listen 127.0.0.1"));
-    auto opened =
-        KernelSensor::open({.processes = false, .cgroup = cgroup_.path()}, recorder_.observer());
+    auto opened = KernelSensor::open(
+        {.processes = false, .cgroup = cgroup_.path(), .perf_buffer = perf_buffer()},
+        recorder_.observer());
     ASSERT_TRUE(opened.has_value());
     sensor_.emplace(std::move(*opened));
     const auto snapshot = sensor_->snapshot();
@@ -404,6 +411,13 @@ TEST_F(EbpfFlows, TheSnapshotKnowsWhoHasASocketOpen) {
     EXPECT_EQ(accepts[0].owner.key.pid, server_.pid());
     EXPECT_EQ(accepts[0].owner_source, OwnerSource::Port);
 }
+
+INSTANTIATE_TEST_SUITE_P(Through,
+                         EbpfFlows,
+                         ::testing::Values(Delivery::RingBuffer, Delivery::PerfBuffer),
+                         [](const auto& one) {
+                             return one.param == Delivery::RingBuffer ? "RingBuffer" : "PerfBuffer";
+                         });
 
 }  // namespace
 }  // namespace vigia::test

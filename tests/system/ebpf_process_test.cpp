@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "sensors/ebpf/record_source.h"
 #include "support/bpf_allowed.h"
 #include "support/kernel_recorder.h"
 #include "support/process_connector.h"
@@ -29,6 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using sensors::Delivery;
 using sensors::EventClass;
 using sensors::KernelSensor;
 
@@ -130,16 +132,19 @@ std::string work(const std::string& word, int /*socket*/) {
     return "?";
 }
 
-class EbpfProcesses : public ::testing::Test {
+// Through the ring buffer and, as on kernels before 5.8, through perf buffers.
+class EbpfProcesses : public ::testing::TestWithParam<Delivery> {
 protected:
     void SetUp() override {
         if (const auto reason = why_no_bpf(); !reason.empty()) {
             GTEST_SKIP() << reason;
         }
-        auto opened = KernelSensor::open({.network = false}, recorder_.observer());
+        auto opened = KernelSensor::open({.network = false, .perf_buffer = perf_buffer()},
+                                         recorder_.observer());
         ASSERT_TRUE(opened.has_value()) << opened.error().message() << '\n' << opened.error().log;
         sensor_.emplace(std::move(*opened));
         EXPECT_TRUE(sensor_->state().missing.empty());
+        EXPECT_EQ(sensor_->state().delivery, perf_buffer() ? "perf-buffer" : "ring-buffer");
     }
 
     void TearDown() override {
@@ -151,6 +156,8 @@ protected:
             EXPECT_EQ(state.missed_runs, 0U);
         }
     }
+
+    [[nodiscard]] static bool perf_buffer() { return GetParam() == Delivery::PerfBuffer; }
 
     void settle() {
         const auto drained = sensor_->drain(10s);
@@ -174,7 +181,7 @@ protected:
     std::optional<KernelSensor> sensor_;
 };
 
-TEST_F(EbpfProcesses, AStormOfTwentyThousandIsToldExactlyAndAsTheConnectorSaysIt) {
+TEST_P(EbpfProcesses, AStormOfTwentyThousandIsToldExactlyAndAsTheConnectorSaysIt) {
     ProcessConnector connector;
     ASSERT_TRUE(connector.listens());
     const auto begin = Clock::boot();
@@ -222,7 +229,7 @@ TEST_F(EbpfProcesses, AStormOfTwentyThousandIsToldExactlyAndAsTheConnectorSaysIt
     }
 }
 
-TEST_F(EbpfProcesses, AnExecTellsFileArgumentsAndWho) {
+TEST_P(EbpfProcesses, AnExecTellsFileArgumentsAndWho) {
     const pid_t pid = std::stoi(child_.ask("arguments"));
     const auto execs = execs_of(pid);
     ASSERT_EQ(execs.size(), 2U);
@@ -246,7 +253,7 @@ TEST_F(EbpfProcesses, AnExecTellsFileArgumentsAndWho) {
     EXPECT_EQ(execs[0].process.who.key, info.who.key);
 }
 
-TEST_F(EbpfProcesses, AnExitTellsItsStatus) {
+TEST_P(EbpfProcesses, AnExitTellsItsStatus) {
     const auto exits = exits_of(std::stoi(child_.ask("exit 3")));
     ASSERT_EQ(exits.size(), 1U);
     EXPECT_TRUE(WIFEXITED(exits[0].wait_status));
@@ -254,7 +261,7 @@ TEST_F(EbpfProcesses, AnExitTellsItsStatus) {
     EXPECT_EQ(exits[0].parent.pid, child_.pid());
 }
 
-TEST_F(EbpfProcesses, AnExecByAThreadIsTheProcessesAndItsKeyStays) {
+TEST_P(EbpfProcesses, AnExecByAThreadIsTheProcessesAndItsKeyStays) {
     const pid_t pid = std::stoi(child_.ask("thread"));
     const auto execs = execs_of(pid);
     ASSERT_EQ(execs.size(), 1U);
@@ -266,14 +273,14 @@ TEST_F(EbpfProcesses, AnExecByAThreadIsTheProcessesAndItsKeyStays) {
     EXPECT_EQ(exits_of(pid).size(), 1U);
 }
 
-TEST_F(EbpfProcesses, AProcessWhoseThreadsEndAtOnceExitsOnce) {
+TEST_P(EbpfProcesses, AProcessWhoseThreadsEndAtOnceExitsOnce) {
     for (int round = 0; round < 200; ++round) {
         ASSERT_EQ(exits_of(std::stoi(child_.ask("threads"))).size(), 1U);
         recorder_.forget();
     }
 }
 
-TEST_F(EbpfProcesses, AMemoryFileIsToldAndKilledIfPolicySaysSo) {
+TEST_P(EbpfProcesses, AMemoryFileIsToldAndKilledIfPolicySaysSo) {
     ASSERT_EQ(child_.ask("memfd"), "0");
     settle();
     const auto memory = [](const ProcessExec& exec) { return exec.process.memory_file; };
@@ -291,7 +298,7 @@ TEST_F(EbpfProcesses, AMemoryFileIsToldAndKilledIfPolicySaysSo) {
     EXPECT_TRUE(execs[0].killed);
 }
 
-TEST_F(EbpfProcesses, AnExcludedProcessIsCountedWithItsChildrenAndNotTold) {
+TEST_P(EbpfProcesses, AnExcludedProcessIsCountedWithItsChildrenAndNotTold) {
     ASSERT_TRUE(sensor_->exclude(child_.pid(), 1, true).has_value());
     const auto excluded = [&](std::size_t index) {
         return sensor_->state().counters.at(index).filtered.at("excluded-process");
@@ -308,7 +315,7 @@ TEST_F(EbpfProcesses, AnExcludedProcessIsCountedWithItsChildrenAndNotTold) {
     EXPECT_FALSE(execs_of(std::stoi(child_.ask("exit 3"))).empty());
 }
 
-TEST_F(EbpfProcesses, AProgramIsExcludedByItsFile) {
+TEST_P(EbpfProcesses, AProgramIsExcludedByItsFile) {
     const auto first = execs_of(std::stoi(child_.ask("exit 3")));
     ASSERT_FALSE(first.empty());
     const auto shell = first.back().process.who.program;
@@ -321,7 +328,7 @@ TEST_F(EbpfProcesses, AProgramIsExcludedByItsFile) {
     EXPECT_FALSE(execs_of(std::stoi(child_.ask("exit 3"))).empty());
 }
 
-TEST_F(EbpfProcesses, ClassesThatAreNotWantedAreCountedByReasonAndTheProgramIsKnown) {
+TEST_P(EbpfProcesses, ClassesThatAreNotWantedAreCountedByReasonAndTheProgramIsKnown) {
     ASSERT_TRUE(
         sensor_
             ->set({.wanted = {EventClass::Exec, EventClass::Exit}, .admitted = {EventClass::Exec}})
@@ -336,9 +343,10 @@ TEST_F(EbpfProcesses, ClassesThatAreNotWantedAreCountedByReasonAndTheProgramIsKn
         busiest, [](const auto& one) { return one.comm == "true" && one.events[0] >= 50; }));
 }
 
-TEST_F(EbpfProcesses, WhatDoesNotFitIntoTheRingIsCountedAsLost) {
+TEST_P(EbpfProcesses, WhatDoesNotFitIntoTheRingIsCountedAsLost) {
     sensor_.reset();
-    auto opened = KernelSensor::open({.network = false, .ring_bytes = 4096}, recorder_.observer());
+    auto opened = KernelSensor::open(
+        {.network = false, .perf_buffer = perf_buffer(), .ring_bytes = 4096}, recorder_.observer());
     ASSERT_TRUE(opened.has_value());
     sensor_.emplace(std::move(*opened));
     {
@@ -354,7 +362,7 @@ TEST_F(EbpfProcesses, WhatDoesNotFitIntoTheRingIsCountedAsLost) {
     EXPECT_GT(exec.lost, 0U);
 }
 
-TEST_F(EbpfProcesses, TheSnapshotHasThisProcessAndThoseOfTheKernel) {
+TEST_P(EbpfProcesses, TheSnapshotHasThisProcessAndThoseOfTheKernel) {
     const auto snapshot = sensor_->snapshot();
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message();
     const auto self = std::ranges::find_if(
@@ -366,6 +374,13 @@ TEST_F(EbpfProcesses, TheSnapshotHasThisProcessAndThoseOfTheKernel) {
     EXPECT_TRUE(std::ranges::any_of(snapshot->processes,
                                     [](const auto& process) { return process.kernel_thread; }));
 }
+
+INSTANTIATE_TEST_SUITE_P(Through,
+                         EbpfProcesses,
+                         ::testing::Values(Delivery::RingBuffer, Delivery::PerfBuffer),
+                         [](const auto& one) {
+                             return one.param == Delivery::RingBuffer ? "RingBuffer" : "PerfBuffer";
+                         });
 
 }  // namespace
 }  // namespace vigia::test

@@ -133,6 +133,41 @@ TEST_F(KernelFaults, BpfForbiddenBySeccompIsNamedAndTheFallbackWorks) {
     EXPECT_TRUE(instance.wait(std::chrono::seconds{10}).has_value());
 }
 
+TEST_F(KernelFaults, TheFallbackLeavesOutExcludedProgramsWithTheirChildren) {
+    const auto excluded = ground_.root() / "excluded";
+    const auto child = ground_.root() / "child";
+    fs::copy_file("/bin/sh", excluded);
+    fs::copy_file("/bin/sleep", child);
+    auto how = options();
+    how.through = {fs::canonical("/proc/self/exe").native(), std::string(kWithoutBpf)};
+    how.more += fmt::format(
+        "[exclusions.ci]\nreason = \"test\"\nprocesses = [{{ path = \"{}\", children = true }}]\n",
+        excluded.native());
+    Instance instance(std::move(how));
+    ASSERT_TRUE(instance.start(false));
+    ASSERT_TRUE(eventually(
+        [&] { return monitor_of(instance, "processes").value("backend", "") == "proc"; }));
+    auto left_out =
+        Subprocess::start({.program = excluded, .arguments = {"-c", child.native() + " 20; true"}});
+    auto told = Subprocess::start({.program = child, .arguments = {"100"}});
+    ASSERT_TRUE(left_out && told);
+    const auto launched = [&] {
+        return events_where(instance, "process", [&](const json& event) {
+            return word_in(event) == "process-launched" &&
+                   (event.dump().find(child.native()) != std::string::npos);
+        });
+    };
+    EXPECT_TRUE(eventually([&] {
+        return !launched().empty() &&
+               accounting_of(instance, "exec").at("filtered").value("excluded-process", 0) >= 2;
+    })) << accounting_of(instance, "exec").dump();
+    ASSERT_EQ(launched().size(), 1U);
+    EXPECT_EQ(launched().front().at("process").at("pid"), told->pid());
+    left_out->kill(SIGKILL);
+    told->kill(SIGKILL);
+    EXPECT_TRUE(told->wait(std::chrono::seconds{10}).has_value());
+}
+
 TEST_F(KernelFaults, AMissingCapabilityIsNamed) {
     auto how = options();
     // SYS_ADMIN includes the others.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A daemon tells which process talks to whom, and what it does about listed addresses. All of it in
 // a network namespace of the test's own.
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,12 +28,32 @@ constexpr const char* kListed = "203.0.113.10";
 constexpr const char* kOther = "198.51.100.10";
 constexpr const char* kListed6 = "2001:db8::10";
 
+// "ADDRESS PORT", IPv4
+int connect_to(const std::string& where) {
+    const auto space = where.find(' ');
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(where.substr(space + 1))));
+    ::inet_pton(AF_INET, where.substr(0, space).c_str(), &address.sin_addr);
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);  // NOLINT
+    return ::connect(fd, generic, sizeof(address)) == 0 ? fd : -1;
+}
+
 std::string work(const std::string& line, int socket) {
     constexpr std::string_view kJoin = "join ";
     if (line.starts_with(kJoin)) {
         const auto file = "/proc/" + line.substr(kJoin.size()) + "/ns/net";
         const UniqueFd space(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
         return ::setns(space.get(), CLONE_NEWNET) == 0 ? "ok" : std::to_string(errno);
+    }
+    static int held = -1;  // of this child
+    if (line.starts_with("hold ")) {
+        held = connect_to(line.substr(5));
+        return held >= 0 ? "ok" : std::to_string(errno);
+    }
+    if (line == "poke") {
+        return std::to_string(::send(held, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT));
     }
     if (line != "namespace") {
         return do_flow_work(line, socket);
@@ -211,6 +234,72 @@ TEST_F(KernelFlows, FeedFilesReloadLiveAndABadLineIsNamedAndLeftOut) {
               std::string::npos);
     write_file(feed, "\n");
     EXPECT_TRUE(eventually([&] { return try_connect(kListed, port) == "0"; }));
+}
+
+TEST_F(KernelFlows, TheCloseTellsWhoServedAConnectionNotWhoListened) {
+    Instance instance(options(""));
+    ASSERT_TRUE(start_with_kernel(instance));
+    const auto closed_by = [&](const std::string& port) {
+        pid_t pid = 0;
+        const bool told = eventually([&] {
+            const auto all = events_where(instance, "network", [&](const json& event) {
+                return word_in(event) == "connection-closed" &&
+                       event.at("connection_info").at("direction") == "Inbound" &&
+                       event.dump().find("\"port\":" + port) != std::string::npos;
+            });
+            pid = all.empty() ? 0 : all.front().at("actor").at("process").at("pid").get<pid_t>();
+            return !all.empty();
+        });
+        return told ? pid : -1;
+    };
+    for (const char* way : {"fork-accept ", "pass "}) {
+        const auto port = server_.ask(std::string("listen ") + kOther);
+        server_.tell(way + port);
+        peer_.tell(fmt::format("connect {} {} 1 5", kOther, port));
+        const pid_t user = std::stoi(server_.answer(20s));
+        ASSERT_EQ(peer_.answer(20s), "ok");
+        ASSERT_NE(user, server_.pid());
+        EXPECT_EQ(closed_by(port), user) << way;
+    }
+}
+
+TEST_F(KernelFlows, AConnectionOlderThanTheListIsToldOnceAndItsPacketsDroppedByBlock) {
+    const auto feed = feeds_ / "block.txt";
+    write_file(feed, "# empty\n");
+    const auto list = fmt::format("block_files = [\"{}\"]\n", feed.native());
+    Instance instance(options(list));
+    ASSERT_TRUE(start_with_kernel(instance));
+    const auto port = server_.ask(std::string("listen ") + kListed);
+    ASSERT_EQ(peer_.ask(fmt::format("hold {} {}", kListed, port)), "ok");
+    const auto of_peer = [&](const char* word) {
+        auto all = findings(instance, kListed);
+        std::erase_if(all, [&](const json& event) {
+            return word_in(event) != word ||
+                   event.at("actor").at("process").value("pid", 0) != peer_.pid();
+        });
+        return all.size();
+    };
+    const auto loads = [&] {
+        return events_where(instance,
+                            "service",
+                            [](const json& event) { return word_in(event) == "addresses-loaded"; })
+            .size();
+    };
+    EXPECT_EQ(of_peer("flow-to-blocked-address"), 0U);
+    write_file(feed, "203.0.113.0/24\n");
+    ASSERT_TRUE(eventually([&] { return of_peer("flow-to-blocked-address") == 1; }))
+        << json(findings(instance, kListed)).dump(1);
+    const auto loaded = loads();
+    write_file(feed, "203.0.113.0/24\n192.0.2.0/24\n");
+    ASSERT_TRUE(eventually([&] { return loads() > loaded; }));
+    EXPECT_EQ(of_peer("flow-to-blocked-address"), 1U) << "another list, the same connection";
+    instance.write_policy(policy("mode = \"block\"\n" + list));
+    EXPECT_TRUE(eventually([&] {
+        (void)peer_.ask("poke");
+        return of_peer("flow-blocked") > 0;
+    })) << json(findings(instance, kListed)).dump(1);
+    (void)peer_.ask("poke");
+    EXPECT_EQ(of_peer("flow-blocked"), 1U);
 }
 
 }  // namespace

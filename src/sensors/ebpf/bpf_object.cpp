@@ -53,19 +53,31 @@ public:
     Listening& operator=(const Listening&) = delete;
 };
 
-// The name in libbpf's "prog 'NAME': BPF program load failed".
-std::string refused_program(std::string_view log) {
-    constexpr std::string_view kBefore = "prog '";
-    const auto failed = log.find("program load failed");
-    if (failed == std::string_view::npos) {
+// The last name that stands so before `said`.
+std::string name_before(std::string_view log, std::string_view kind, std::string_view said) {
+    const auto at_said = log.rfind(said);
+    if (at_said == std::string_view::npos) {
         return {};
     }
-    const auto at = log.rfind(kBefore, failed);
+    const auto at = log.rfind(kind, at_said);
     if (at == std::string_view::npos) {
         return {};
     }
-    const auto begin = at + kBefore.size();
+    const auto begin = at + kind.size();
     return std::string(log.substr(begin, log.find('\'', begin) - begin));
+}
+
+// What libbpf could not load: a program that the kernel refused, or whose hook the kernel's types
+// do not have; or a map.
+std::string refused_part(std::string_view log) {
+    for (const auto& [kind, said] : {std::pair{"prog '", "program load failed"},
+                                     std::pair{"prog '", "failed to prepare load attributes"},
+                                     std::pair{"map '", "failed to create"}}) {
+        if (auto name = name_before(log, kind, said); !name.empty()) {
+            return name;
+        }
+    }
+    return {};
 }
 
 }  // namespace
@@ -104,6 +116,8 @@ BpfObject::Loaded<void> BpfObject::reopen() {
     for (const auto& name : setup_.left_out) {
         if (auto* program = bpf_object__find_program_by_name(object_.get(), name.c_str())) {
             bpf_program__set_autoload(program, false);
+        } else if (auto* map = bpf_object__find_map_by_name(object_.get(), name.c_str())) {
+            bpf_map__set_autocreate(map, false);
         }
     }
     for (const auto& [name, entries] : setup_.entries) {
@@ -158,7 +172,7 @@ BpfObject::Loaded<void> BpfObject::load_once(std::string& refused) {
     if (error == 0) {
         return {};
     }
-    refused = refused_program(log);
+    refused = refused_part(log);
     return std::unexpected(failed(-error, refused, log, false));
 }
 
@@ -171,7 +185,7 @@ BpfObject::Loaded<void> BpfObject::load(std::span<const std::string_view> option
             return loaded;
         }
         missing.push_back(std::move(loaded).error());
-        leave_out(refused.c_str());  // each program at most once: it ends
+        leave_out(refused.c_str());  // each at most once: it ends
     }
 }
 
@@ -182,6 +196,11 @@ bool BpfObject::has(const char* program) const {
 
 int BpfObject::map(const char* name) const {
     return bpf_object__find_map_fd_by_name(object_.get(), name);
+}
+
+int BpfObject::program(const char* name) const {
+    auto* found = bpf_object__find_program_by_name(object_.get(), name);
+    return found != nullptr ? bpf_program__fd(found) : -1;
 }
 
 BpfObject::Loaded<BpfLink> BpfObject::attach(const char* program) const {

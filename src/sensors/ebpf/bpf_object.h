@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "sensors/ebpf/load_failure.h"
+#include "sensors/ebpf/record_source.h"
 
 struct bpf_link;
 struct bpf_map;
@@ -31,8 +32,8 @@ struct BpfLinkDeleter {
 using BpfLink = std::unique_ptr<bpf_link, BpfLinkDeleter>;
 
 // The objects built from bpf/.
-[[nodiscard]] std::span<const std::byte> process_object();
-[[nodiscard]] std::span<const std::byte> network_object();
+[[nodiscard]] std::span<const std::byte> process_object(Delivery delivery);
+[[nodiscard]] std::span<const std::byte> network_object(Delivery delivery);
 
 // One object of the kernel side. Not thread-safe.
 class BpfObject {
@@ -54,13 +55,15 @@ public:
     // The map is the other object's, which must be loaded.
     [[nodiscard]] Loaded<void> share(const char* map, const BpfObject& other);
 
-    // A program among `optional` that the kernel refuses is left out and told in `missing`.
+    // A program or map among `optional` that the kernel refuses is left out and told in `missing`;
+    // a program that uses such a map is then refused as well.
     [[nodiscard]] Loaded<void> load(std::span<const std::string_view> optional,
                                     std::vector<LoadFailure>& missing);
 
     // After load().
     [[nodiscard]] bool has(const char* program) const;
-    [[nodiscard]] int map(const char* name) const;  // descriptor; the object keeps it
+    [[nodiscard]] int map(const char* name) const;      // descriptor; the object keeps it
+    [[nodiscard]] int program(const char* name) const;  // the same
     [[nodiscard]] Loaded<BpfLink> attach(const char* program) const;
     [[nodiscard]] Loaded<BpfLink> attach_cgroup(const char* program, int cgroup) const;
     [[nodiscard]] Loaded<UniqueFd> run_iterator(const char* program) const;
@@ -83,7 +86,7 @@ private:
     std::span<const std::byte> bytes_ = {};
 
     struct Setup {
-        std::vector<std::string> left_out;
+        std::vector<std::string> left_out;  // programs and maps
         std::vector<std::pair<std::string, std::uint32_t>> entries;
         std::vector<std::pair<std::string, int>> shared;  // descriptors of the other object
     } setup_ = {};

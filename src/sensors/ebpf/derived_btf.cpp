@@ -42,6 +42,7 @@ constexpr std::string_view kSource = R"(
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/binfmts.h>
+#include <linux/bpf.h>
 #include <linux/cgroup-defs.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -69,6 +70,7 @@ KEEP(nsproxy); KEEP(pid); KEEP(upid); KEEP(pid_namespace); KEEP(fs_struct);
 KEEP(file); KEEP(inode); KEEP(super_block); KEEP(dentry); KEEP(mount); KEEP(vfsmount);
 KEEP(css_set); KEEP(cgroup); KEEP(kernfs_node);
 KEEP(net); KEEP(socket); KEEP(sock); KEEP(inet_sock); KEEP(tcp_sock);
+enum bpf_func_id vigia_keep_helpers;
 )";
 
 // A folder of our own that goes when we are done.

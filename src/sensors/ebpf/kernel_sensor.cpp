@@ -46,6 +46,20 @@ void add_command_line(ProcessInfo& process) {
     }
 }
 
+void move_losses(std::vector<KernelSensor::Counters>& counters,
+                 std::span<const std::uint64_t> received,
+                 std::uint64_t reader_lost) {
+    std::vector<ClassBooks> books;
+    for (const auto& one : counters) {
+        books.push_back({.delivered = one.delivered, .lost = one.lost});
+    }
+    attribute_losses(books, received, reader_lost);
+    for (std::size_t i = 0; i < books.size(); ++i) {
+        counters[i].delivered = books[i].delivered;
+        counters[i].lost = books[i].lost;
+    }
+}
+
 }  // namespace
 
 std::uint64_t ring_bytes_for(std::uint64_t memory, unsigned processors) {
@@ -84,11 +98,13 @@ std::expected<KernelSensor, LoadFailure> KernelSensor::open(const Options& optio
 
 KernelSensor::State KernelSensor::state() const {
     State state{.backend = parts_->options.btf_file.empty() ? "ebpf-btf" : "ebpf-derived",
+                .delivery = kDeliveryNames.at(static_cast<std::size_t>(parts_->delivery)),
                 .counters = {},
                 .missing = parts_->missing,
                 .cgroup = parts_->cgroup_path,
                 .malformed = parts_->malformed,
-                .ring_bytes = parts_->ring_bytes};
+                .ring_bytes = parts_->reader->source().bytes_of_each()};
+    const auto received = parts_->reader->source().received();
     const int map = parts_->common().map("vigia_counter_map");
     std::vector<vigia_counters> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     for (std::uint32_t i = 0; i < VIGIA_CLASSES; ++i) {
@@ -103,12 +119,14 @@ KernelSensor::State KernelSensor::state() const {
                 }
             }
         }
-        if (i == VIGIA_CLASS_UDP) {  // ends that we found ourselves
-            sum.offered += parts_->ended_by_sweep;
-            sum.delivered += parts_->ended_by_sweep;
-        }
         state.counters.push_back(std::move(sum));
     }
+    if (!received.empty()) {
+        move_losses(state.counters, received, parts_->reader->source().lost());
+    }
+    // Ends that we found ourselves.
+    state.counters.at(VIGIA_CLASS_UDP).offered += parts_->ended_by_sweep;
+    state.counters.at(VIGIA_CLASS_UDP).delivered += parts_->ended_by_sweep;
     for (const auto* object : {&parts_->process, &parts_->network}) {
         state.missed_runs += *object ? (*object)->missed_runs() : 0;
     }
@@ -182,45 +200,57 @@ Result<> KernelSensor::set_excluded_programs(const std::vector<ProgramExclusion>
     return {};
 }
 
-std::expected<KernelSensor::Snapshot, LoadFailure> KernelSensor::snapshot() {
-    Snapshot snapshot;
-    const auto run = [&](const BpfObject& object, const char* program) -> Parts::Opened {
-        if (!object.has(program)) {
-            return std::unexpected(
-                LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT, .program = program});
-        }
-        auto output = object.run_iterator(program);
-        if (!output) {
-            return std::unexpected(std::move(output).error());
-        }
-        const auto text = read_all(output->get(), kMostSnapshot);
-        if (!text) {
-            return std::unexpected(
-                LoadFailure{.error = text.error().code.value(), .program = program});
-        }
-        auto rest = std::as_bytes(std::span(*text));
-        while (auto record = wire::take_kernel_record(rest)) {
-            if (auto* running = std::get_if<wire::RunningProcess>(&*record)) {
-                add_command_line(running->process);
-                snapshot.processes.push_back(std::move(running->process));
-            } else if (auto* socket = std::get_if<FlowEvent>(&*record)) {
-                snapshot.sockets.push_back(std::move(*socket));
-            }
-        }
-        return {};
-    };
-    if (parts_->process) {
-        if (auto done = run(*parts_->process, "vigia_tasks"); !done) {
-            return std::unexpected(std::move(done).error());
+std::expected<void, LoadFailure> KernelSensor::iterate(const char* program, Snapshot& into) const {
+    const auto& object =
+        std::string_view(program) == "vigia_tasks" ? *parts_->process : *parts_->network;
+    if (!object.has(program)) {
+        return std::unexpected(
+            LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT, .program = program});
+    }
+    auto output = object.run_iterator(program);
+    if (!output) {
+        return std::unexpected(std::move(output).error());
+    }
+    const auto text = read_all(output->get(), kMostSnapshot);
+    if (!text) {
+        return std::unexpected(LoadFailure{.error = text.error().code.value(), .program = program});
+    }
+    auto rest = std::as_bytes(std::span(*text));
+    while (auto record = wire::take_kernel_record(rest)) {
+        if (auto* running = std::get_if<wire::RunningProcess>(&*record)) {
+            add_command_line(running->process);
+            into.processes.push_back(std::move(running->process));
+        } else if (auto* socket = std::get_if<FlowEvent>(&*record)) {
+            into.sockets.push_back(std::move(*socket));
         }
     }
+    return {};
+}
+
+std::expected<std::vector<FlowEvent>, LoadFailure> KernelSensor::sockets() {
+    Snapshot found;
     // Twice: in the second pass all who listen are known, so the direction of each connection is.
     for (int pass = 0; pass < 2 && parts_->network; ++pass) {
-        snapshot.sockets.clear();
-        if (auto done = run(*parts_->network, "vigia_sockets"); !done) {
+        found.sockets.clear();
+        if (auto done = iterate("vigia_sockets", found); !done) {
             return std::unexpected(std::move(done).error());
         }
     }
+    return std::move(found.sockets);
+}
+
+std::expected<KernelSensor::Snapshot, LoadFailure> KernelSensor::snapshot() {
+    Snapshot snapshot;
+    if (parts_->process) {
+        if (auto done = iterate("vigia_tasks", snapshot); !done) {
+            return std::unexpected(std::move(done).error());
+        }
+    }
+    auto open = sockets();
+    if (!open) {
+        return std::unexpected(std::move(open).error());
+    }
+    snapshot.sockets = std::move(*open);
     return snapshot;
 }
 

@@ -88,8 +88,9 @@ public:
         KernelSettings settings = {};
         std::string cgroup = {};  // flows of this cgroup's processes only; empty: the whole host
         std::string btf_file =
-            {};                 // types of this kernel, where it has none itself (derived_btf.h)
-        bool hide_btf = false;  // test: as on a kernel without BTF
+            {};                    // types of this kernel, where it has none itself (derived_btf.h)
+        bool hide_btf = false;     // test: as on a kernel without BTF
+        bool perf_buffer = false;  // test: as on a kernel without ring buffers
         // A single event waits for others so long, unless a ring fills: fewer wake-ups. 0: no wait.
         std::chrono::milliseconds gather{0};
         std::uint64_t ring_bytes = 0;  // 0: by memory and processors
@@ -124,13 +125,14 @@ public:
     };
 
     struct State {
-        std::string_view backend;  // "ebpf-btf", "ebpf-derived"
+        std::string_view backend;   // "ebpf-btf", "ebpf-derived"
+        std::string_view delivery;  // "ring-buffer", "perf-buffer"
         std::vector<Counters> counters;
         std::vector<LoadFailure> missing;  // what works without, and what it lacks
         std::string cgroup;                // where flows are watched; empty: nowhere
         std::uint64_t missed_runs = 0;     // not seen at all: a program interrupted itself
         std::uint64_t malformed = 0;       // records that were not understood
-        std::uint64_t ring_bytes = 0;      // of each ring
+        std::uint64_t ring_bytes = 0;      // of each ring or perf buffer
         KernelLists::Size lists = {};
     };
 
@@ -166,6 +168,10 @@ public:
     // Call once after open(). Without kernel BTF there are no iterators: NoBtf, ask /proc.
     [[nodiscard]] std::expected<Snapshot, LoadFailure> snapshot();
 
+    // The sockets that are open now, each with whether the list of addresses in force has its
+    // remote address. Otherwise as snapshot(); empty without the network sensor.
+    [[nodiscard]] std::expected<std::vector<FlowEvent>, LoadFailure> sockets();
+
     struct ProgramActivity {
         ProgramId program = {};
         std::string comm = {};  // of its newest process
@@ -179,6 +185,8 @@ public:
 
 private:
     struct Parts;
+    [[nodiscard]] std::expected<void, LoadFailure> iterate(const char* program,
+                                                           Snapshot& into) const;
     explicit KernelSensor(std::unique_ptr<Parts> parts) noexcept;
     std::unique_ptr<Parts> parts_;
 };

@@ -2,12 +2,16 @@
 #include "sensors/ebpf/kernel_sensor_parts.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include <vigia_records.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -52,20 +56,35 @@ constexpr std::array<const char*, 2> kBlockPrograms{"vigia_block_in", "vigia_blo
 
 constexpr std::array<const char*, 2> kIterators{"vigia_tasks", "vigia_sockets"};
 
+// Linux 5.2; without it vigia_sockops is left out as well.
+constexpr const char* kListenerStorage = "vigia_listener_storage";
+
 std::vector<std::string_view> optional_programs() {
     std::vector<std::string_view> all(kCgroupPrograms.begin(), kCgroupPrograms.end());
     all.insert(all.end(), kBlockPrograms.begin(), kBlockPrograms.end());
     all.insert(all.end(), kIterators.begin(), kIterators.end());
+    all.emplace_back(kListenerStorage);
     return all;
 }
 
-vigia_config config_of(const KernelSettings& settings) {
+// CLOCK_BOOTTIME less CLOCK_MONOTONIC, ns: grows with each suspend.
+std::int64_t boot_offset_now() {
+    timespec monotonic{};
+    ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    const auto boot = Clock::boot().time_since_epoch();
+    return (boot - std::chrono::seconds{monotonic.tv_sec} -
+            std::chrono::nanoseconds{monotonic.tv_nsec})
+        .count();
+}
+
+vigia_config config_of(const KernelSettings& settings, std::int64_t boot_offset) {
     return {.wanted = settings.wanted.bits(),
             .admitted = settings.admitted.bits(),
             .no_loopback = settings.no_loopback.bits(),
             .block_mode = static_cast<std::uint32_t>(settings.block_mode),
             .max_args = settings.argument_bytes,
-            .kill_memfd = settings.kill_memory_files ? 1U : 0U};
+            .kill_memfd = settings.kill_memory_files ? 1U : 0U,
+            .boot_offset = boot_offset};
 }
 
 }  // namespace
@@ -88,7 +107,9 @@ void KernelSensor::Parts::handle(std::span<const std::byte> bytes) {
 }
 
 void KernelSensor::Parts::prepare(BpfObject& object) const {
-    object.set_max_entries("vigia_ring", static_cast<std::uint32_t>(ring_bytes));
+    if (delivery == Delivery::RingBuffer) {
+        object.set_max_entries("vigia_ring", static_cast<std::uint32_t>(ring_bytes));
+    }
     if (!options.btf_file.empty()) {
         for (const auto* iterator : kIterators) {
             object.leave_out(iterator);  // their types must be the kernel's own
@@ -99,7 +120,7 @@ void KernelSensor::Parts::prepare(BpfObject& object) const {
 KernelSensor::Parts::Opened KernelSensor::Parts::load() {
     const auto optional = optional_programs();
     if (options.processes) {
-        auto opened = BpfObject::open(process_object(), {.btf_file = options.btf_file});
+        auto opened = BpfObject::open(process_object(delivery), {.btf_file = options.btf_file});
         if (!opened) {
             return std::unexpected(std::move(opened).error());
         }
@@ -113,17 +134,21 @@ KernelSensor::Parts::Opened KernelSensor::Parts::load() {
 }
 
 KernelSensor::Parts::Opened KernelSensor::Parts::load_network() {
-    auto opened =
-        BpfObject::open(network_object(), {.btf_file = options.btf_file, .needs_net_admin = true});
+    auto opened = BpfObject::open(network_object(delivery),
+                                  {.btf_file = options.btf_file, .needs_net_admin = true});
     if (!opened) {
         return std::unexpected(std::move(opened).error());
     }
     network.emplace(std::move(*opened));
     prepare(*network);
-    for (const auto* map : kSharedMaps) {
+    std::vector<const char*> shared(kSharedMaps.begin(), kSharedMaps.end());
+    if (delivery == Delivery::PerfBuffer) {
+        shared.push_back("vigia_ring");  // one buffer a processor for all
+    }
+    for (const auto* map : shared) {
         if (process) {
-            if (auto shared = network->share(map, *process); !shared) {
-                return shared;
+            if (auto done = network->share(map, *process); !done) {
+                return done;
             }
         }
     }
@@ -194,15 +219,11 @@ KernelSensor::Parts::Opened KernelSensor::Parts::attach() {
     return {};
 }
 
-KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
-    const auto plain = [](const Error& error) {
-        return std::unexpected(LoadFailure{.error = error.code.value(), .detail = error.context});
-    };
-    if (auto loaded = load(); !loaded) {
-        return loaded;
-    }
-    if (auto written = write(options.settings); !written) {
-        return plain(written.error());
+Result<std::unique_ptr<RecordSource>> KernelSensor::Parts::open_source() const {
+    if (delivery == Delivery::PerfBuffer) {
+        const auto processors = std::max(libbpf_num_possible_cpus(), 1);
+        return open_perf_buffers(common().map("vigia_ring"),
+                                 ring_bytes / static_cast<std::uint64_t>(processors));
     }
     std::vector<int> rings;
     // Flows first: what processes did before them is then in the other ring already.
@@ -211,18 +232,41 @@ KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
             rings.push_back((*object)->map("vigia_ring"));
         }
     }
-    auto sweep = [this] {
-        if (network) {
-            end_idle_udp(network->map("vigia_udp_flows"), Clock::boot(), [this](FlowEvent&& flow) {
-                ++ended_by_sweep;
-                observer.on_flow(std::move(flow));
-            });
-        }
+    return open_rings(rings, ring_bytes);
+}
+
+void KernelSensor::Parts::sweep() {
+    if (network) {
+        end_idle_udp(network->map("vigia_udp_flows"), Clock::boot(), [this](FlowEvent&& flow) {
+            ++ended_by_sweep;
+            observer.on_flow(std::move(flow));
+        });
+    }
+    if (delivery == Delivery::PerfBuffer) {
+        set_clock();
+    }
+}
+
+KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
+    const auto plain = [](const Error& error) {
+        return std::unexpected(LoadFailure{.error = error.code.value(), .detail = error.context});
     };
-    auto started = RingReader::start(rings,
+    delivery = options.perf_buffer ? Delivery::PerfBuffer : best_delivery();
+    boot_offset = boot_offset_now();
+    if (auto loaded = load(); !loaded) {
+        return loaded;
+    }
+    if (auto written = write(options.settings); !written) {
+        return plain(written.error());
+    }
+    auto source = open_source();
+    if (!source) {
+        return plain(source.error());
+    }
+    auto started = RingReader::start(std::move(*source),
                                      {.on_record = [this](auto bytes) { handle(bytes); },
                                       .on_batch_end = [this] { observer.on_batch_end(); },
-                                      .on_tick = std::move(sweep)},
+                                      .on_tick = [this] { sweep(); }},
                                      {.tick = kSweepEvery, .gather = options.gather});
     if (!started) {
         return plain(started.error());
@@ -238,12 +282,24 @@ KernelSensor::Parts::Opened KernelSensor::Parts::begin() {
 
 Result<> KernelSensor::Parts::write(const KernelSettings& wanted) {
     const std::uint32_t zero = 0;
-    const auto config = config_of(wanted);
+    const auto config = config_of(wanted, boot_offset);
     if (bpf_map_update_elem(common().map("vigia_config_map"), &zero, &config, BPF_ANY) != 0) {
         return fail_errno("write the kernel side's settings");
     }
     settings = wanted;
     return arrange_block();
+}
+
+// The machine may have slept.
+void KernelSensor::Parts::set_clock() {
+    constexpr std::int64_t kNoticed = 1'000'000;
+    const auto now = boot_offset_now();
+    if (std::abs(now - boot_offset) < kNoticed) {
+        return;
+    }
+    boot_offset = now;
+    const std::scoped_lock lock(mutex);
+    (void)write(settings);  // next time again
 }
 
 // Packets are looked at only while there is something to find: it costs on each.

@@ -30,7 +30,9 @@ struct KernelSensor::Parts {
     std::vector<LoadFailure> missing;
     std::string cgroup_path;
     UniqueFd cgroup;
-    std::uint64_t ring_bytes = 0;
+    std::uint64_t ring_bytes = 0;  // of each ring, or of all perf buffers together
+    Delivery delivery = Delivery::RingBuffer;
+    std::atomic<std::int64_t> boot_offset = 0;  // ns, as the kernel side has it
     std::atomic<std::uint64_t> malformed = 0;
     std::atomic<std::uint64_t> ended_by_sweep = 0;
     mutable std::mutex mutex = {};  // guards the three below
@@ -52,7 +54,10 @@ struct KernelSensor::Parts {
     void attach_cgroup_programs();
     void find_cgroup();
     Opened begin();
+    [[nodiscard]] Result<std::unique_ptr<RecordSource>> open_source() const;
+    void sweep();
     Result<> write(const KernelSettings& wanted);
+    void set_clock();
     Result<> arrange_block();
 };
 

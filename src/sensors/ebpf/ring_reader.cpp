@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sensors/ebpf/ring_reader.h"
 
-#include <bpf/libbpf.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,14 +16,10 @@
 
 namespace vigia::sensors {
 
-void RingReader::RingsDeleter::operator()(ring_buffer* rings) const noexcept {
-    ring_buffer__free(rings);
-}
-
-Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings,
+Result<std::unique_ptr<RingReader>> RingReader::start(std::unique_ptr<RecordSource> source,
                                                       Calls calls,
                                                       Pace pace) {
-    std::unique_ptr<RingReader> reader(new RingReader(std::move(calls), pace));
+    std::unique_ptr<RingReader> reader(new RingReader(std::move(source), std::move(calls), pace));
     reader->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     reader->events_.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (!reader->wake_ || !reader->events_) {
@@ -33,19 +29,8 @@ Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings
     if (::epoll_ctl(reader->events_.get(), EPOLL_CTL_ADD, reader->wake_.get(), &wake) != 0) {
         return fail_errno("epoll");
     }
-    reader->watched_.assign(rings.begin(), rings.end());
-    for (const int ring : rings) {
-        if (!reader->rings_) {
-            reader->rings_.reset(ring_buffer__new(ring, on_sample, reader.get(), nullptr));
-        } else if (ring_buffer__add(reader->rings_.get(), ring, on_sample, reader.get()) != 0) {
-            return fail_errno("map a ring");
-        }
-        if (!reader->rings_) {
-            return fail_errno("map a ring");
-        }
-    }
-    if (!reader->watch_rings(EPOLL_CTL_ADD)) {
-        return fail_errno("watch a ring");
+    if (!reader->watch_source(EPOLL_CTL_ADD)) {
+        return fail_errno("watch the kernel's records");
     }
     reader->thread_ = std::thread([raw = reader.get()] { raw->run(); });
     ::pthread_setname_np(reader->thread_.native_handle(), "vigia-kernel");
@@ -60,18 +45,12 @@ RingReader::~RingReader() {
     }
 }
 
-int RingReader::on_sample(void* self, void* data, std::size_t size) {
-    auto* reader = static_cast<RingReader*>(self);
-    reader->calls_.on_record(std::span(static_cast<const std::byte*>(data), size));
-    return reader->stopping_ ? -EINTR : 0;  // so that a flood cannot hold up the end
-}
-
 // By edges: a ring that holds something wakes us again only when the kernel side says that it is
 // time to. Watching it anew looks into it once: nothing that came in between is slept over.
-bool RingReader::watch_rings(int operation) const {
-    return std::ranges::all_of(watched_, [&](int ring) {
-        epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = ring}};
-        return ::epoll_ctl(events_.get(), operation, ring, &event) == 0;
+bool RingReader::watch_source(int operation) const {
+    return std::ranges::all_of(source_->descriptors(), [&](int descriptor) {
+        epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = descriptor}};
+        return ::epoll_ctl(events_.get(), operation, descriptor, &event) == 0;
     });
 }
 
@@ -82,18 +61,47 @@ bool RingReader::wait(std::chrono::milliseconds patience) const {
     return ::epoll_wait(events_.get(), events.data(), events.size(), most) > 0;
 }
 
+void RingReader::gather() const {
+    if (!source_->wakes_for_each()) {
+        (void)wait(pace_.gather);
+        return;
+    }
+    pollfd asked{.fd = wake_.get(), .events = POLLIN, .revents = 0};
+    const auto most = std::min(pace_.gather, kPerfGather);
+    (void)::poll(&asked, 1, static_cast<int>(most.count()));
+}
+
+// False: something was held back.
+bool RingReader::read(bool all) {
+    const auto take = [this](std::span<const std::byte> record) {
+        calls_.on_record(record);
+        return !stopping_;  // so that a flood cannot hold up the end
+    };
+    bool complete = source_->read(take);
+    if (!complete && all) {
+        complete = source_->read(take);  // it was from the moment of reading
+    }
+    calls_.on_batch_end();
+    return complete;
+}
+
 void RingReader::run() {
     auto next_tick = Clock::boot() + pace_.tick;
+    std::uint64_t done_by_us = 0;  // as done_
+    bool complete = true;
     while (!stopping_) {
         std::uint64_t asked = 0;
         const auto asked_now = [&] {
             const std::scoped_lock lock(mutex_);
             return asked_ != done_ || stopping_;
         };
-        (void)watch_rings(EPOLL_CTL_MOD);
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::boot());
+        if (source_->can_be_watched_anew()) {
+            (void)watch_source(EPOLL_CTL_MOD);
+        }
+        const auto due = std::chrono::ceil<std::chrono::milliseconds>(next_tick - Clock::boot());
+        const auto left = complete ? due : std::chrono::milliseconds{1};
         if (wait(left) && pace_.gather.count() > 0 && !asked_now()) {
-            (void)wait(pace_.gather);
+            gather();
         }
         eventfd_t ignored = 0;
         ::eventfd_read(wake_.get(), &ignored);
@@ -101,12 +109,12 @@ void RingReader::run() {
             const std::scoped_lock lock(mutex_);
             asked = asked_;
         }
-        ring_buffer__consume(rings_.get());
-        calls_.on_batch_end();
+        complete = read(asked != done_by_us);
         {
             const std::scoped_lock lock(mutex_);
             done_ = asked;
         }
+        done_by_us = asked;
         drained_.notify_all();
         if (Clock::boot() >= next_tick) {
             calls_.on_tick();

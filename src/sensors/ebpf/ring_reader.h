@@ -15,12 +15,11 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-
-struct ring_buffer;
+#include "sensors/ebpf/record_source.h"
 
 namespace vigia::sensors {
 
-// Reads the kernel's rings on a thread of its own.
+// Reads what the kernel side hands over on a thread of its own.
 class RingReader {
 public:
     // All are called on the reader's thread.
@@ -33,14 +32,15 @@ public:
     struct Pace {
         std::chrono::milliseconds tick;
         // After the first record of a batch, so long for others to come; a ring that fills to a
-        // quarter (vigia_send() of bpf/) ends it. 0: read at once.
+        // quarter (vigia_wake_up() of bpf/) ends it. Perf buffers cannot say how full they are:
+        // there it is kPerfGather at most. 0: read at once.
         std::chrono::milliseconds gather{0};
     };
 
-    // `rings`: descriptors of ring-buffer maps, which outlive this; read in this order.
-    [[nodiscard]] static Result<std::unique_ptr<RingReader>> start(std::span<const int> rings,
-                                                                   Calls calls,
-                                                                   Pace pace);
+    static constexpr std::chrono::milliseconds kPerfGather{20};
+
+    [[nodiscard]] static Result<std::unique_ptr<RingReader>> start(
+        std::unique_ptr<RecordSource> source, Calls calls, Pace pace);
 
     RingReader(const RingReader&) = delete;
     RingReader& operator=(const RingReader&) = delete;
@@ -49,25 +49,24 @@ public:
     // See KernelSensor::drain.
     [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
 
+    [[nodiscard]] const RecordSource& source() const { return *source_; }
+
 private:
-    struct RingsDeleter {
-        void operator()(ring_buffer* rings) const noexcept;
-    };
+    RingReader(std::unique_ptr<RecordSource> source, Calls calls, Pace pace)
+        : source_(std::move(source)), calls_(std::move(calls)), pace_(pace) {}
 
-    RingReader(Calls calls, Pace pace) : calls_(std::move(calls)), pace_(pace) {}
-
-    [[nodiscard]] bool watch_rings(int operation) const;
+    [[nodiscard]] bool watch_source(int operation) const;
     [[nodiscard]] bool wait(std::chrono::milliseconds patience) const;
-
-    static int on_sample(void* self, void* data, std::size_t size);
+    void gather() const;
+    [[nodiscard]] bool read(bool all);
     void run();
+
+    const std::unique_ptr<RecordSource> source_;
 
     const Calls calls_;
     const Pace pace_;
-    std::unique_ptr<ring_buffer, RingsDeleter> rings_;
     UniqueFd wake_;
-    std::vector<int> watched_;
-    UniqueFd events_;  // epoll of the rings, edge-triggered, and of wake_
+    UniqueFd events_;  // epoll of the source, edge-triggered, and of wake_
     std::atomic<bool> stopping_ = false;
     std::mutex mutex_;  // guards the two below
     std::uint64_t asked_ = 0;

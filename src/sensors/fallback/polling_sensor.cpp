@@ -51,8 +51,27 @@ void PollingSensor::run(const std::stop_token& stop) {
     }
 }
 
+void PollingSensor::set_excluded_programs(std::vector<KernelSensor::ProgramExclusion> programs) {
+    const std::scoped_lock lock(mutex_);
+    programs_ = std::move(programs);
+}
+
+void PollingSensor::take_programs() {
+    const std::scoped_lock lock(mutex_);
+    if (programs_) {
+        exclusions_.set(*std::exchange(programs_, std::nullopt));
+    }
+}
+
+void PollingSensor::count(EventClass event_class, bool excluded) {
+    const std::scoped_lock lock(mutex_);
+    auto& counters = excluded ? state_.excluded : state_.told;
+    ++counters.at(static_cast<std::size_t>(event_class));
+}
+
 void PollingSensor::look() {
     ++looks_;
+    take_programs();
     const auto now = Clock::boot();
     if (options_.processes) {
         look_at_processes(now);
@@ -81,14 +100,19 @@ void PollingSensor::look_at_processes(BootTime now) {
         current.emplace(pid, std::move(*process));
     }
     const auto ended = std::exchange(processes_, std::move(current));
-    std::uint64_t exits = 0;
-    std::uint64_t execs = 0;
+    const auto before_now = exclusions_;
+    exclusions_.update(processes_);
     for (const auto& [pid, process] : ended) {
         const auto still = processes_.find(pid);
         if (still == processes_.end() || still->second.who.key != process.who.key) {
-            ++exits;
-            observer_.on_process(ProcessExit{
-                .process = process.who, .parent = process.parent, .wait_status = -1, .at = now});
+            const bool excluded = before_now.contains(process.who.key);
+            count(EventClass::Exit, excluded);
+            if (!excluded) {
+                observer_.on_process(ProcessExit{.process = process.who,
+                                                 .parent = process.parent,
+                                                 .wait_status = -1,
+                                                 .at = now});
+            }
         }
     }
     for (const auto& [pid, process] : processes_) {
@@ -96,13 +120,27 @@ void PollingSensor::look_at_processes(BootTime now) {
         const bool is_new = before == ended.end() || before->second.who.key != process.who.key ||
                             !same_image(before->second, process);
         if (is_new && !first) {
-            ++execs;
-            observer_.on_process(ProcessExec{.process = process, .at = now});
+            const bool excluded = exclusions_.contains(process.who.key);
+            count(EventClass::Exec, excluded);
+            if (!excluded) {
+                observer_.on_process(ProcessExec{.process = process, .at = now});
+            }
         }
     }
-    const std::scoped_lock lock(mutex_);
-    state_.told.at(static_cast<std::size_t>(EventClass::Exec)) += execs;
-    state_.told.at(static_cast<std::size_t>(EventClass::Exit)) += exits;
+}
+
+// Where processes are not looked at for their own sake.
+void PollingSensor::judge_holders() {
+    if (options_.processes || !exclusions_.any()) {
+        return;
+    }
+    std::map<pid_t, ProcessInfo> running;
+    for (const auto pid : list_pids()) {
+        if (auto process = read_process(pid); process && !process->kernel_thread) {
+            running.emplace(pid, std::move(*process));
+        }
+    }
+    exclusions_.update(running);
 }
 
 void PollingSensor::look_at_sockets(BootTime now) {
@@ -122,6 +160,9 @@ void PollingSensor::look_at_sockets(BootTime now) {
         } else if (socket.inode != 0 && !sockets_.contains(socket.cookie)) {
             inodes.insert(socket.inode);
         }
+    }
+    if (!inodes.empty()) {
+        judge_holders();
     }
     const auto holders =
         inodes.empty() ? std::map<std::uint64_t, pid_t>{} : holders_of(std::move(inodes));
@@ -152,11 +193,12 @@ void PollingSensor::end_sockets(BootTime now) {
             continue;
         }
         auto flow = std::move(at->second.flow);
+        const bool excluded = at->second.excluded;
         at = sockets_.erase(at);
         const bool udp = flow.protocol == IPPROTO_UDP;
         flow.change = udp ? FlowChange::UdpEnded : FlowChange::Closed;
         flow.at = now;
-        tell(udp ? EventClass::Udp : EventClass::Close, std::move(flow));
+        tell(udp ? EventClass::Udp : EventClass::Close, std::move(flow), excluded);
     }
 }
 
@@ -178,22 +220,26 @@ void PollingSensor::begin_socket(const DiagSocket& socket, pid_t holder, bool in
                    .opened = now};
     if (const auto process = processes_.find(holder); process != processes_.end()) {
         flow.owner = process->second.who;
+    } else if (auto found = holder != 0 ? read_process(holder) : std::nullopt) {
+        flow.owner = std::move(found->who);
     }
-    sockets_.emplace(socket.cookie, KnownSocket{.flow = flow, .look = looks_});
+    const bool excluded = exclusions_.contains(flow.owner.key);
+    sockets_.emplace(socket.cookie,
+                     KnownSocket{.flow = flow, .look = looks_, .excluded = excluded});
     if (looks_ > 1 && holder != ::getpid()) {
         tell(udp        ? EventClass::Udp
              : incoming ? EventClass::Accept
                         : EventClass::Connect,
-             std::move(flow));
+             std::move(flow),
+             excluded);
     }
 }
 
-void PollingSensor::tell(EventClass event_class, FlowEvent flow) {
-    {
-        const std::scoped_lock lock(mutex_);
-        ++state_.told.at(static_cast<std::size_t>(event_class));
+void PollingSensor::tell(EventClass event_class, FlowEvent flow, bool excluded) {
+    count(event_class, excluded);
+    if (!excluded) {
+        observer_.on_flow(std::move(flow));
     }
-    observer_.on_flow(std::move(flow));
 }
 
 PollingSensor::State PollingSensor::state() const {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "model/flow.h"
 #include "model/process.h"
 #include "sensors/ebpf/kernel_sensor.h"
+#include "sensors/fallback/exclusions.h"
 #include "sensors/fallback/sock_diag.h"
 
 namespace vigia::sensors {
@@ -41,8 +43,13 @@ public:
     // What existed at the first look.
     [[nodiscard]] const std::vector<ProcessInfo>& snapshot() const noexcept { return snapshot_; }
 
+    // From the next look on. Whoever runs such a file, and with `children` what it starts, is left
+    // out and counted. Any thread.
+    void set_excluded_programs(std::vector<KernelSensor::ProgramExclusion> programs);
+
     struct State {
-        std::array<std::uint64_t, kEventClassNames.size()> told{};  // by class
+        std::array<std::uint64_t, kEventClassNames.size()> told{};      // by class
+        std::array<std::uint64_t, kEventClassNames.size()> excluded{};  // left out
         std::string error = {};  // of the list of sockets; empty: it works
     };
 
@@ -52,6 +59,7 @@ private:
     struct KnownSocket {
         FlowEvent flow;
         std::uint64_t look = 0;  // when it was last seen
+        bool excluded = false;
     };
 
     void look();
@@ -59,17 +67,22 @@ private:
     void look_at_sockets(BootTime now);
     void end_sockets(BootTime now);
     void begin_socket(const DiagSocket& socket, pid_t holder, bool incoming);
-    void tell(EventClass event_class, FlowEvent flow);
+    void tell(EventClass event_class, FlowEvent flow, bool excluded);
+    void count(EventClass event_class, bool excluded);
+    void judge_holders();
+    void take_programs();
     void run(const std::stop_token& stop);
 
     const Options options_;
     const KernelSensor::Observer observer_;
     std::vector<ProcessInfo> snapshot_;
-    std::uint64_t looks_ = 0;  // the thread's own, as the two below
+    std::uint64_t looks_ = 0;  // the thread's own, as the three below
     std::map<pid_t, ProcessInfo> processes_;
     std::map<std::uint64_t, KnownSocket> sockets_;  // by cookie
-    mutable std::mutex mutex_;                      // guards state_
+    Exclusions exclusions_;
+    mutable std::mutex mutex_;  // guards the two below
     State state_;
+    std::optional<std::vector<KernelSensor::ProgramExclusion>> programs_;  // new ones
     std::jthread thread_;
 };
 

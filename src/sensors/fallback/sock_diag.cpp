@@ -14,8 +14,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/unique_fd.h"
+#include "sensors/fallback/proc_table.h"
 
 namespace vigia::sensors {
 namespace {
@@ -163,6 +167,43 @@ Result<std::vector<DiagSocket>> list_sockets() {
         }
     }
     return sockets;
+}
+
+std::vector<FlowEvent> open_sockets() {
+    const auto sockets = list_sockets();
+    std::vector<FlowEvent> flows;
+    if (!sockets) {
+        return flows;
+    }
+    std::set<std::pair<std::uint8_t, std::uint16_t>> listening;
+    std::set<std::uint64_t> inodes;
+    for (const auto& socket : *sockets) {
+        if (socket.state == kListens) {
+            listening.emplace(socket.protocol, socket.local.port);
+        }
+        inodes.insert(socket.inode);
+    }
+    inodes.erase(0);
+    const auto holders = holders_of(std::move(inodes));
+    const auto now = Clock::boot();
+    for (const auto& socket : *sockets) {
+        const auto holder = holders.find(socket.inode);
+        const auto process = holder != holders.end() ? read_process(holder->second) : std::nullopt;
+        flows.push_back({.change = FlowChange::Existing,
+                         .owner = process ? process->who : ProcessOwner{.uid = socket.uid},
+                         .owner_source = process ? OwnerSource::Holder : OwnerSource::None,
+                         .direction = listening.contains({socket.protocol, socket.local.port})
+                                          ? FlowDirection::In
+                                          : FlowDirection::Out,
+                         .protocol = socket.protocol,
+                         .tcp_state = socket.state,
+                         .local = socket.local,
+                         .remote = socket.remote,
+                         .at = now,
+                         .bytes_sent = socket.bytes_sent,
+                         .bytes_received = socket.bytes_received});
+    }
+    return flows;
 }
 
 }  // namespace vigia::sensors

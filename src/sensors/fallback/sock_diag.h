@@ -30,6 +30,10 @@ struct DiagSocket {
 // TCP that is connected or listens; connected UDP. At most 100,000.
 [[nodiscard]] Result<std::vector<DiagSocket>> list_sockets();
 
+// The same with one of the processes that have each open, as Existing flows. Reads /proc: slow.
+// Nothing, if the kernel does not list them.
+[[nodiscard]] std::vector<FlowEvent> open_sockets();
+
 // The sockets in one answer of the kernel. Total. Pure. False: it was the last.
 [[nodiscard]] bool take_diag_answer(std::span<const std::byte> bytes,
                                     std::uint8_t protocol,
