@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sensors/ebpf/ring_reader.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,63 @@ namespace vigia::sensors {
 
 void RingReader::RingsDeleter::operator()(ring_buffer* rings) const noexcept {
     ring_buffer__free(rings);
+}
+
+// The layout of a ring-buffer map (include/uapi/linux/bpf.h, kernel/bpf/ringbuf.c): one page with
+// the reader's position, one with the writer's, both read-only for whom does not read.
+Result<RingReader::Gauge> RingReader::Gauge::open(int ring) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    bpf_map_info info{};
+    std::uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(ring, &info, &length) != 0) {
+        return fail_errno("size of a ring");
+    }
+    Gauge gauge;
+    gauge.size_ = info.max_entries;
+    for (const auto& [at, into] :
+         {std::pair{std::size_t{0}, &gauge.consumed_}, std::pair{page, &gauge.produced_}}) {
+        void* mapped = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, ring, static_cast<off_t>(at));
+        if (mapped == MAP_FAILED) {
+            return fail_errno("map the positions of a ring");
+        }
+        *into = static_cast<const unsigned long*>(mapped);
+    }
+    return gauge;
+}
+
+RingReader::Gauge::Gauge(Gauge&& other) noexcept
+    : consumed_(std::exchange(other.consumed_, nullptr)),
+      produced_(std::exchange(other.produced_, nullptr)),
+      size_(other.size_) {}
+
+RingReader::Gauge::~Gauge() {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    for (const auto* mapped : {consumed_, produced_}) {
+        if (mapped != nullptr) {
+            ::munmap(const_cast<unsigned long*>(mapped), page);  // NOLINT(*-const-cast): of munmap
+        }
+    }
+}
+
+double RingReader::Gauge::fill() const {
+    // The reader's first: it may only grow until the other is read, which makes it look fuller.
+    const auto consumed = __atomic_load_n(consumed_, __ATOMIC_ACQUIRE);
+    const auto produced = __atomic_load_n(produced_, __ATOMIC_ACQUIRE);
+    return std::min(1.0, static_cast<double>(produced - consumed) / static_cast<double>(size_));
+}
+
+void RingReader::note_fill() {
+    for (const auto& gauge : gauges_) {
+        const double fill = gauge.fill();
+        double known = peak_;
+        while (fill > known && !peak_.compare_exchange_weak(known, fill)) {
+        }
+    }
+}
+
+double RingReader::take_peak() {
+    note_fill();
+    return peak_.exchange(0);
 }
 
 Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings,
@@ -43,6 +102,7 @@ Result<std::unique_ptr<RingReader>> RingReader::start(std::span<const int> rings
         if (!reader->rings_) {
             return fail_errno("map a ring");
         }
+        reader->gauges_.push_back(TRY(Gauge::open(ring)));
     }
     if (!reader->watch_rings(EPOLL_CTL_ADD)) {
         return fail_errno("watch a ring");
@@ -61,7 +121,11 @@ RingReader::~RingReader() {
 }
 
 int RingReader::on_sample(void* self, void* data, std::size_t size) {
+    constexpr unsigned kSamplesPerLook = 1024;  // a storm may keep one turn of reading busy
     auto* reader = static_cast<RingReader*>(self);
+    if (++reader->samples_ % kSamplesPerLook == 0) {
+        reader->note_fill();
+    }
     reader->calls_.on_record(std::span(static_cast<const std::byte*>(data), size));
     return reader->stopping_ ? -EINTR : 0;  // so that a flood cannot hold up the end
 }
@@ -101,6 +165,7 @@ void RingReader::run() {
             const std::scoped_lock lock(mutex_);
             asked = asked_;
         }
+        note_fill();
         ring_buffer__consume(rings_.get());
         calls_.on_batch_end();
         {

@@ -49,7 +49,33 @@ public:
     // See KernelSensor::drain.
     [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
 
+    // How full the fullest ring was at any time that we looked since the last call, 0 to 1. Any
+    // thread.
+    [[nodiscard]] double take_peak();
+
 private:
+    // The kernel's two positions of one ring, which grow for ever.
+    class Gauge {
+    public:
+        [[nodiscard]] static Result<Gauge> open(int ring);
+        Gauge(Gauge&& other) noexcept;
+        Gauge& operator=(Gauge&&) = delete;
+        Gauge(const Gauge&) = delete;
+        Gauge& operator=(const Gauge&) = delete;
+        ~Gauge();
+
+        [[nodiscard]] double fill() const;
+
+    private:
+        Gauge() = default;
+
+        const unsigned long* consumed_ = nullptr;
+        const unsigned long* produced_ = nullptr;
+        std::uint64_t size_ = 1;
+    };
+
+    void note_fill();
+
     struct RingsDeleter {
         void operator()(ring_buffer* rings) const noexcept;
     };
@@ -65,6 +91,9 @@ private:
     const Calls calls_;
     const Pace pace_;
     std::unique_ptr<ring_buffer, RingsDeleter> rings_;
+    std::vector<Gauge> gauges_;
+    std::atomic<double> peak_ = 0;
+    unsigned samples_ = 0;  // the reader's
     UniqueFd wake_;
     std::vector<int> watched_;
     UniqueFd events_;  // epoll of the rings, edge-triggered, and of wake_
