@@ -81,13 +81,6 @@ std::vector<Case> cases() {
                            .storms = {f.now - 20h, f.now - 3h, f.now - 1h}};
          }},
         {18,
-         "busy-host",
-         kMajor,
-         [](F& f) {
-             f.overload = {
-                 .level = 1, .gauge = "queue", .storms = {f.now - 30h, f.now - 25h, f.now - 1h}};
-         }},
-        {18,
          "catching-up",
          kMajor,
          [](F& f) {

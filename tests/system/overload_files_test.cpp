@@ -156,7 +156,7 @@ TEST_F(OverloadFiles, KilledInTheMiddleOfAStormItFindsAfterwardsWhatItHadPutOff)
     ASSERT_TRUE(eventually([&] { return has_ended(writers); }, 120s));
     RecordProperty("infected files at the kill", left);
 
-    ASSERT_TRUE(instance.start(false));
+    ASSERT_TRUE(instance.start());
     ASSERT_TRUE(eventually([&] { return is_clear(instance, kFault) && instance.settled(); }, 300s))
         << instance.cli({"status"}).out;
     EXPECT_EQ(count_files(watched_, "bad"), 0);
