@@ -2,7 +2,7 @@
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
 usage: run.sh [--quick] [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  scan  idle  faults  doctor
+  engine-memory  worker-death  foreground  burst  storm  scan  idle  faults  doctor
 --quick: one small round of each, a trial of the scenarios; the report goes nowhere unless
 VIGIA_BENCH_REPORT says where.
 environment:
@@ -11,6 +11,7 @@ environment:
   VIGIA_BENCH_SET      mid    small, mid (868,000 signatures), large (8.7 million)
   VIGIA_BENCH_FILES    4000   files of the tree of foreground
   VIGIA_BENCH_BURST    20000  files of burst, one in a hundred of them infected
+  VIGIA_BENCH_STORM    200000 files of storm, 500 of them infected
   VIGIA_BENCH_SCANNED  863    files of scan
   VIGIA_BENCH_IDLE     60     seconds of a round of idle
   VIGIA_BENCH_RAISES   200    raises of each fault
@@ -29,7 +30,7 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "scan", "idle", "faults", "doctor"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "storm", "scan", "idle", "faults", "doctor"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -37,6 +38,7 @@ QUICK = {
     "VIGIA_BENCH_ROUNDS": "1",
     "VIGIA_BENCH_FILES": "500",
     "VIGIA_BENCH_BURST": "1600",
+    "VIGIA_BENCH_STORM": "8000",
     "VIGIA_BENCH_SCANNED": "100",
     "VIGIA_BENCH_IDLE": "5",
     "VIGIA_BENCH_SET": "small",

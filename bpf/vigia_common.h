@@ -163,7 +163,7 @@ static __always_inline bool vigia_admit(__u32 event_class, const struct vigia_ow
 						   is told */
 	else if (loopback && (config->no_loopback & bit))
 		reason = VIGIA_REASON_LOOPBACK;
-	else if (!(config->admitted & bit))
+	else if (!(config->admitted & bit) || (loopback && (config->quiet_loopback & bit)))
 		reason = VIGIA_REASON_OVERLOAD;
 	else
 		return true;

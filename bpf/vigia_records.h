@@ -75,6 +75,8 @@ struct vigia_config {
 	__u32 block_mode;  /* enum vigia_block_mode */
 	__u32 max_args;	   /* bytes of the command line; 0: none */
 	__u32 kill_memfd;  /* end what executes an unnamed memory file */
+	__u32 quiet_loopback; /* loopback is left out of these at this level of overload */
+	__u32 pad;
 	__s64 boot_offset; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: perf buffer only */
 };
 
@@ -275,7 +277,7 @@ struct vigia_udp_flow {
 #define VIGIA_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 VIGIA_ASSERT_SIZE(struct vigia_counters, 72);
-VIGIA_ASSERT_SIZE(struct vigia_config, 32);
+VIGIA_ASSERT_SIZE(struct vigia_config, 40);
 VIGIA_ASSERT_SIZE(struct vigia_program, 16);
 VIGIA_ASSERT_SIZE(struct vigia_exclusion, 16);
 VIGIA_ASSERT_SIZE(struct vigia_program_counters, 104);

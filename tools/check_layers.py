@@ -12,7 +12,7 @@ import sys
 L1 = {"base", "model", "wire"}
 L2 = {
     "host", "sensors", "process_tree", "policy", "scan", "response", "definitions", "journal",
-    "sinks", "health", "control", "metrics",
+    "sinks", "health", "control", "metrics", "overload",
 }
 MAY_SEE = {  # folder -> folders it may include, besides itself
     "base": set(),

@@ -24,6 +24,7 @@ class Bench:
     rounds: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_ROUNDS", 5))
     files: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_FILES", 4000))
     burst: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_BURST", 20000))
+    storm: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_STORM", 200000))
     scanned: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_SCANNED", 863))
     idle: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_IDLE", 60))
     set_name: str = dataclasses.field(

@@ -87,8 +87,8 @@ class Vigia:
         )
 
     def settled(self) -> bool:
-        scan = self.status()["scan"]
-        return scan["pending"] == 0 and scan["deferred"] == 0
+        now = self.status()
+        return now["scan"]["pending"] == 0 and now["catch_up"]["state"] == "none"
 
     def scan_service(self) -> list[int]:
         """The zygote first, then its workers."""

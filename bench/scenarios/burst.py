@@ -30,25 +30,25 @@ class Figures:
         self.missed, self.infected, self.errors = 0, 0, 0
 
 
-def write_all(bench, folder) -> tuple[float, dict[str, float]]:
+def write_all(bench, folder, files=0, every=EVERY) -> tuple[float, dict[str, float]]:
     """Seconds that the writers need, and when each infected file was closed."""
     logs = bench.folder("writers")
     logs.mkdir()
-    share = bench.burst // WRITERS
+    share = (files or bench.burst) // WRITERS
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         writers = [
             stack.enter_context(
                 Program(
                     [sys.executable, "-B", WRITER, folder]
-                    + [w * share, share, EVERY, logs / f"log{w}"],
+                    + [w * share, share, every, logs / f"log{w}"],
                     logs / f"out{w}",
                 )
             )
             for w in range(WRITERS)
         ]
         for writer in writers:
-            if writer.process.wait(300) != 0:
+            if writer.process.wait(900) != 0:
                 raise RuntimeError(writer.log.read_text())
     seconds = time.monotonic() - begun
     closed = {}

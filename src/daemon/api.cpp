@@ -56,6 +56,7 @@ Response get_status(Components& parts, const Request& request) {
             monitor.places.clear();
         }
         status.definitions.sources.clear();
+        status.catch_up.without_ctime.clear();
         status.policy_errors.clear();
         status.policy_source.clear();
         if (status.self_test) {

@@ -21,7 +21,6 @@
 namespace vigia::daemon {
 namespace {
 
-constexpr const char* kWatermark = "watermark";
 constexpr unsigned kHashers = 2;
 // Unpacking an archive or copying a folder is mostly over by then; nobody waits for these verdicts.
 constexpr std::chrono::milliseconds kSettle{100};
@@ -92,6 +91,7 @@ Components::~Components() {
     on_demand_.reset();
     monitor_.reset();
     walker_.reset();
+    overload_.reset();
     pipeline_.reset();
     kernel_.reset();
     if (cache_) {
@@ -187,26 +187,6 @@ Result<> Components::start_scanning() {
     return {};
 }
 
-void Components::make_walker() {
-    walker_ = std::make_unique<Walker>(Walker::Hooks{
-        .watched_folders = [this] { return policies_.current()->policy->files.watch; },
-        .is_watched =
-            [this](const std::string& path) {
-                const auto sensor = monitor_->sensor();
-                return sensor && sensor->is_watched(path);
-            },
-        .offer = [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
-        .has_room = [this] { return pipeline_->has_room(); },
-        .on_caught_up =
-            [this](std::uint64_t found, WallTime since) {
-                reporter_->service(
-                    ServiceAction::CaughtUp,
-                    Severity::Informational,
-                    fmt::format("caught up: {} files changed since {}", found, to_iso8601(since)),
-                    {{"files", std::to_string(found)}});
-            }});
-}
-
 Result<> Components::start_pipeline() {
     const unsigned workers = worker_count(*policies_.current()->policy);
     auto own = paths_.own_folders();
@@ -215,14 +195,7 @@ Result<> Components::start_pipeline() {
         .own_folders = std::move(own),
         .observer = {.on_activity =
                          [this](FileActivity&& activity) { pipeline_->offer(std::move(activity)); },
-                     .on_overflow =
-                         [this](BootTime /*at*/) {
-                             reporter_->service(ServiceAction::QueueOverflow,
-                                                Severity::Major,
-                                                "the kernel's event queue overflowed; what changed "
-                                                "meanwhile is being looked for");
-                             pipeline_->on_overflow();
-                         }},
+                     .on_overflow = [this](BootTime /*at*/) { overload_->on_overflow(); }},
         .now = [this] { return clock_.wall(); },
         .changed = [this] { poke_health(); }});
     make_walker();
@@ -235,6 +208,7 @@ Result<> Components::start_pipeline() {
                                                            .trace = trace_},
                                            scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
+    make_overload_monitor();
     // Watching first, then looking back: nothing falls between the two. What was interrupted is
     // finished when it is known what is watched: only those names may be taken.
     constexpr std::chrono::seconds kMarks{10};
@@ -243,15 +217,7 @@ Result<> Components::start_pipeline() {
     recover_quarantine();
     pipeline_->start();
     walker_->start();
-    if (const auto mark = journal_->value(kWatermark)) {
-        const std::chrono::nanoseconds since{std::strtoll(mark->c_str(), nullptr, 10)};
-        walker_->catch_up(WallTime{since});
-    } else {
-        // The first start: from here on, whatever happens, a restart knows where to begin.
-        journal::Change change;
-        change.values[kWatermark] = std::to_string(started_.time_since_epoch().count());
-        reporter_->commit(std::move(change));
-    }
+    catch_up_after_start();
     return {};
 }
 
@@ -380,25 +346,6 @@ PolicyStore::Reloaded Components::reload_policy() {
     definitions_->load();
     poke_health();
     return result;
-}
-
-void Components::move_watermark() {
-    // While nothing happens an older mark says the same, and each move costs a write to the disk.
-    constexpr std::chrono::minutes kLongest{1};
-    const auto offered = pipeline_->counters().offered;
-    const auto now = BootClock::now();
-    const bool due = !moved_at_ || offered != offered_at_move_ || now - *moved_at_ >= kLongest;
-    if (due && pipeline_->idle() && !walker_->state().catching_up) {
-        moved_at_ = now;
-        offered_at_move_ = offered;
-        // What changed in the last moments may be on its way here still.
-        constexpr std::chrono::seconds kOnItsWay{5};
-        journal::Change change;
-        change.values[kWatermark] =
-            std::to_string((clock_.wall() - kOnItsWay).time_since_epoch().count());
-        reporter_->commit(std::move(change));
-    }
-    (void)cache_->flush();
 }
 
 bool Components::run_self_test() {

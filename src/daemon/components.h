@@ -25,6 +25,7 @@
 #include "daemon/host_watch.h"
 #include "daemon/kernel_monitor.h"
 #include "daemon/on_demand.h"
+#include "daemon/overload_monitor.h"
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_store.h"
@@ -79,6 +80,9 @@ public:
     // What the journal, the sinks and the API measure of themselves.
     [[nodiscard]] metrics::Outlets outlets() const;
 
+    // Who causes the load, busiest first: the evidence of an overload.
+    [[nodiscard]] std::vector<ProgramLoad> busiest_programs() const;
+
     [[nodiscard]] SelfTestReport self_test() { return self_test_->run(); }
 
     // True while events get their verdicts (feeds the watchdog).
@@ -103,6 +107,8 @@ private:
     Result<> open_storage();
     Result<> start_scanning();
     void make_walker();
+    void make_overload_monitor();
+    void catch_up_after_start();
     Result<> start_pipeline();
     Result<> start_outlets();
     Result<> start_timers();
@@ -165,6 +171,7 @@ private:
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
     std::unique_ptr<Pipeline> pipeline_;
+    std::unique_ptr<OverloadMonitor> overload_;
     std::unique_ptr<OnDemand> on_demand_;
     std::unique_ptr<SelfTest> self_test_;
     std::unique_ptr<SinkPump> sink_;      // events.jsonl

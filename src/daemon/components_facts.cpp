@@ -79,6 +79,7 @@ void Components::collect_facts(Facts& facts) {
     }
     follow_scan_user(facts);
     collect_files(facts);
+    overload_->describe(facts);
     collect_storage(facts);
     for (const auto& problem : policies_.problems()) {
         facts.policy.problems.push_back({.file = problem.file,

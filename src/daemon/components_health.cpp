@@ -83,6 +83,7 @@ Result<> Components::start_health() {
     constexpr std::chrono::milliseconds kLook{500};
     const auto seen = std::make_shared<std::string>();
     sources_.push_back(TRY(loop_.every(kLook, [this, seen] {
+        overload_->look();
         if (auto now = signs_of_trouble(); now != *seen) {
             *seen = std::move(now);
             poke_health();

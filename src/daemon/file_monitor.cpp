@@ -30,6 +30,17 @@ void FileMonitor::refresh() {
     changed_.notify_all();
 }
 
+void FileMonitor::set_quiet(bool quiet) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (quiet_ == quiet) {
+            return;
+        }
+        quiet_ = quiet;
+    }
+    refresh();
+}
+
 void FileMonitor::check_namespaces() {
     auto digest = host::namespaces_digest();
     bool differs = false;
@@ -63,11 +74,13 @@ void FileMonitor::run(const std::stop_token& stop) {
 
 void FileMonitor::apply_once() {
     std::uint64_t revision = 0;
+    bool quiet = false;
     std::shared_ptr<sensors::FileSensor> sensor;
     {
         const std::scoped_lock lock(mutex_);
         revision = wanted_revision_;
         sensor = sensor_;
+        quiet = quiet_;
     }
     const auto policy = options_.policies.current();
     std::optional<Error> refused;
@@ -89,7 +102,8 @@ void FileMonitor::apply_once() {
         sensor->apply({.folders = policy->policy->files.watch,
                        .mounts = mounts ? std::move(*mounts) : std::vector<Mount>{},
                        .own_folders = options_.own_folders,
-                       .excluded_folders = policy->exclusions.folders(options_.now())});
+                       .excluded_folders = policy->exclusions.folders(options_.now()),
+                       .quiet = quiet});
     }
     {
         const std::scoped_lock lock(mutex_);

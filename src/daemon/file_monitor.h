@@ -38,6 +38,9 @@ public:
     // Policy or mounts changed. Any thread; returns at once.
     void refresh();
 
+    // Writes to files that stay open are not told, or are again. Any thread; returns at once.
+    void set_quiet(bool quiet);
+
     // Sees a mount namespace come or go (cheap; called by a timer).
     void check_namespaces();
 
@@ -68,6 +71,7 @@ private:
     std::uint64_t wanted_revision_ = 0;
     std::uint64_t applied_revision_ = 0;
     std::string namespaces_;
+    bool quiet_ = false;
     std::jthread thread_;
 };
 

@@ -48,6 +48,21 @@ KernelSensor::State settled_state(const KernelSensor& sensor) {
     return state;
 }
 
+// What the kernel still tells. Without the forks a parent that never executed anything is asked of
+// /proc; without the ends a number's next use tells of them, and what is left is put right when the
+// level falls (end_missing).
+EventClasses admitted_at(unsigned level) {
+    using enum EventClass;
+    if (level == 0) {
+        return EventClasses::all();
+    }
+    EventClasses admitted{Exec, Connect, Owner, Block};
+    if (level == 1) {
+        admitted |= {Exit};
+    }
+    return admitted;
+}
+
 void add(KernelSensor::Counters& to, const KernelSensor::Counters& one) {
     to.event_class = one.event_class;
     to.offered += one.offered;
@@ -199,11 +214,57 @@ void KernelMonitor::arrange(const PolicyInForce& policy) {
         if (const auto set = sensor->set(settings_of(*policy.policy)); !set) {
             log::error("kernel sensor: " + set.error().message());
         }
+        follow_level();
     }
     exclude_programs(policy);
     if (network) {
         watch_feeds(policy.policy->network);
         load_lists(policy.policy->network);
+    }
+}
+
+void KernelMonitor::set_level(unsigned level) {
+    {
+        const std::scoped_lock lock(mutex_);
+        level_ = level;
+    }
+    refresh();
+}
+
+KernelSensor::Load KernelMonitor::load() const {
+    std::shared_ptr<KernelSensor> sensor;
+    KernelSensor::Load load;
+    {
+        const std::scoped_lock lock(mutex_);
+        sensor = rungs_.sensor;
+        load = load_before_;
+    }
+    if (sensor) {
+        const auto now = sensor->load();
+        load.ring_fill = now.ring_fill;
+        load.offered += now.offered;
+        load.delivered += now.delivered;
+        load.lost += now.lost;
+    }
+    return load;
+}
+
+// After a time in which the ends of processes were not told: who has ended meanwhile.
+void KernelMonitor::follow_level() {
+    unsigned level = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        level = level_;
+    }
+    const auto before = std::exchange(level_in_force_, level);
+    const auto sensor = rungs_.sensor;
+    if (level >= before || !sensor || !rungs_.processes.starts_with("ebpf")) {
+        return;
+    }
+    const auto taken = Clock::boot();
+    if (const auto processes = sensor->processes(); processes && !processes->empty()) {
+        tree_.seed(*processes);
+        tree_.end_missing(*processes, taken);
     }
 }
 
@@ -234,6 +295,11 @@ sensors::KernelSettings KernelMonitor::settings_of(const Policy& policy) const {
     if (!policy.network.loopback) {
         settings.no_loopback = {Connect, Accept, Close, Udp};
     }
+    const std::scoped_lock lock(mutex_);
+    settings.admitted = admitted_at(level_);
+    if (level_ > 0) {
+        settings.quiet_loopback = {Connect, Accept, Close, Udp};
+    }
     return settings;
 }
 
@@ -246,11 +312,15 @@ void KernelMonitor::close_sensors() {
     if (closed.sensor) {
         (void)closed.sensor->drain(kDrain);
         const auto last = settled_state(*closed.sensor);
+        const auto load = closed.sensor->load();
         const std::scoped_lock lock(mutex_);
         for (const auto& one : last.counters) {
             add(before_[one.event_class], one);
         }
         missed_before_ += last.missed_runs;
+        load_before_.offered += load.offered;
+        load_before_.delivered += load.delivered;
+        load_before_.lost += load.lost;
     }
     if (closed.polling) {
         const auto last = closed.polling->state();

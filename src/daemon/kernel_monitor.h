@@ -50,6 +50,13 @@ public:
     // The same, and whatever was refused is tried at once.
     void retry();
 
+    // How much is told: level of overload. Any thread; returns at once. Starts of programs and new
+    // connections to other machines are told at every level.
+    void set_level(unsigned level);
+
+    // Of the programs in the kernel; nothing is loaded where there are none.
+    [[nodiscard]] sensors::KernelSensor::Load load() const;
+
     // Whose doing something was that was heard of at `at`, with what the kernel has told until now.
     [[nodiscard]] std::optional<ProcessLine> who_did(pid_t pid, BootTime at);
 
@@ -98,6 +105,7 @@ private:
     void adopt(KernelRungs rungs, const KernelWish& wish);
     [[nodiscard]] KernelWish wish_of(const PolicyInForce& policy) const;
     void seed();
+    void follow_level();
     void exclude_programs(const PolicyInForce& policy);
     void exclude_running(sensors::KernelSensor& sensor);
     void load_lists(const Policy::Network& network);
@@ -121,17 +129,20 @@ private:
     bool lists_loaded_ = false;
     std::optional<BootTime> retry_at_;
     std::chrono::seconds pause_{0};
+    unsigned level_in_force_ = 0;
 
     mutable std::mutex mutex_;  // guards all below
     mutable std::condition_variable changed_;
     std::uint64_t wanted_revision_ = 0;
     std::uint64_t applied_revision_ = 0;
+    unsigned level_ = 0;
     bool retry_now_ = false;
     bool wants_processes_ = false;
     bool wants_network_ = false;
     KernelRungs rungs_;
     Totals before_;  // of sensors that are closed
     std::uint64_t missed_before_ = 0;
+    sensors::KernelSensor::Load load_before_;  // the same
     std::array<std::uint64_t, sensors::kEventClassNames.size()> polled_before_{};
     std::array<std::uint64_t, sensors::kEventClassNames.size()> polled_excluded_before_{};
     std::vector<AddressFeeds::File> files_;

@@ -13,14 +13,17 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "overload/admission.h"
 
 namespace vigia::daemon {
 namespace {
 
 constexpr std::uint32_t kAttempts = 3;
 constexpr std::chrono::seconds kRetryDelay{1};
-// ctime is as coarse as a tick, and an event is read a moment after its cause.
-constexpr std::chrono::seconds kIntervalMargin{5};
+// ctime is as coarse as a tick, and in a storm an event may be read long after its cause.
+constexpr std::chrono::seconds kIntervalMargin{30};
+// What a catch-up may put into the queue: enough that nobody who judges waits.
+constexpr std::size_t kRoom = 2000;
 // Lanes wait for children most of the time; foreground work goes first.
 constexpr int kLaneNice = 10;
 
@@ -99,7 +102,34 @@ void Pipeline::start() {
 void Pipeline::offer(FileActivity&& activity) {
     ++offered_;
     parts_.trace.mark(activity.object, Stage::Event);
+    const auto policy = parts_.policies.current();
     const auto priority = priority_of(activity);
+    if (policy->exclusions.excludes_path(activity.path_hint, parts_.reporter.now())) {
+        // Only counted: whether the name is the object's is found out when it is opened.
+        ++excluded_;
+        push(std::move(activity), priority);
+        return;
+    }
+    const overload::Arrival arrival{
+        .bulk = priority == scan::Priority::Bulk,
+        .still_written = activity.changes == static_cast<FileChanges>(FileChange::Modified),
+        .folder = has(activity.changes, FileChange::FolderMovedIn),
+        .fill = fill()};
+    if (overload::can_wait(level_, arrival)) {
+        ++deferred_;
+        parts_.walker.defer(std::move(activity), parts_.reporter.now() - kIntervalMargin);
+        return;
+    }
+    push(std::move(activity), priority);
+}
+
+void Pipeline::offer_found(FileActivity&& activity) {
+    const auto priority = priority_of(activity);
+    push(std::move(activity), priority);
+}
+
+void Pipeline::push(FileActivity&& activity, scan::Priority priority) {
+    const auto fs = activity.object.fs;
     switch (queue_.push(std::move(activity), priority, BootClock::now())) {
         case scan::ScanQueue::Pushed::Added:
             break;
@@ -107,10 +137,14 @@ void Pipeline::offer(FileActivity&& activity) {
             ++merged_;
             break;
         case scan::ScanQueue::Pushed::Full:
-            ++deferred_;
-            parts_.walker.catch_up(parts_.reporter.now() - kIntervalMargin);
+            put_off(fs);
             break;
     }
+}
+
+void Pipeline::put_off(FileSystemId fs) {
+    ++deferred_;
+    parts_.walker.defer_unnamed(fs, parts_.reporter.now() - kIntervalMargin);
 }
 
 void Pipeline::on_overflow() {
@@ -118,11 +152,15 @@ void Pipeline::on_overflow() {
     // long as the oldest entry of ours, and a margin.
     const auto oldest = queue_.oldest();
     const auto waited = oldest ? BootClock::now() - *oldest : BootTime::duration::zero();
-    parts_.walker.catch_up(parts_.reporter.now() - kIntervalMargin - waited);
+    parts_.walker.make_up(parts_.reporter.now() - kIntervalMargin - waited);
 }
 
 bool Pipeline::has_room() const {
-    return queue_.pending() < capacity_ / 2;
+    return queue_.pending() < std::min(kRoom, capacity_ / 2);
+}
+
+double Pipeline::fill() const {
+    return static_cast<double>(queue_.pending()) / static_cast<double>(capacity_);
 }
 
 bool Pipeline::idle() const {
@@ -142,6 +180,7 @@ Pipeline::Counters Pipeline::counters() const {
             .merged = merged_,
             .judged = judged_,
             .deferred = deferred_,
+            .excluded = excluded_,
             .failed = failed_,
             .unscannable = unscannable_,
             .skipped = skipped_,
@@ -285,9 +324,9 @@ void Pipeline::try_again(scan::Pending& pending, const std::string& path, const 
     const bool service_down = verdict.reason.starts_with("service-");
     pending.attempts += service_down ? 0 : 1;
     if (can && pending.attempts < kAttempts) {
+        const auto fs = pending.activity.object.fs;
         if (queue_.retry(std::move(pending), kRetryDelay) == scan::ScanQueue::Pushed::Full) {
-            ++deferred_;
-            parts_.walker.catch_up(parts_.reporter.now() - kIntervalMargin);
+            put_off(fs);
         }
         return;
     }

@@ -46,7 +46,8 @@ public:
         std::uint64_t offered = 0;  // activities
         std::uint64_t merged = 0;   // into an entry that was pending already
         std::uint64_t judged = 0;
-        std::uint64_t deferred = 0;  // did not fit; the catch-up brings them back
+        std::uint64_t deferred = 0;  // put off or did not fit; the catch-up brings them back
+        std::uint64_t excluded = 0;  // offered, and by their names left out by policy
         std::uint64_t failed = 0;    // no verdict after all attempts
         std::uint64_t unscannable = 0;
         std::map<std::string, std::uint64_t> skipped;  // by reason
@@ -60,13 +61,28 @@ public:
 
     void start();
 
-    // From the sensor's thread and the walker's; never blocks.
+    // From the sensor's thread; never blocks. At a level of overload what can wait is put off.
     void offer(FileActivity&& activity);
+
+    // From the walker's: what was put off has waited already.
+    void offer_found(FileActivity&& activity);
+
+    // How much is looked at at once; any thread.
+    void set_level(unsigned level) { level_ = level; }
+
+    [[nodiscard]] unsigned level() const { return level_; }
 
     // The kernel lost events: whatever changed from a little before now on has to be looked for.
     void on_overflow();
 
+    // For what is not urgent: few enough wait that what comes does not wait for long.
     [[nodiscard]] bool has_room() const;
+
+    // Of the queue, 0 to 1.
+    [[nodiscard]] double fill() const;
+
+    // When the oldest that has no verdict yet was first heard of.
+    [[nodiscard]] std::optional<BootTime> oldest() const { return queue_.oldest(); }
 
     // Nothing pending and nothing being judged.
     [[nodiscard]] bool idle() const;
@@ -86,6 +102,8 @@ private:
     void judge(scan::Pending& pending, const Opened& opened);
     void try_again(scan::Pending& pending, const std::string& path, const Verdict& verdict);
     void skip(const std::string& reason);
+    void push(FileActivity&& activity, scan::Priority priority);
+    void put_off(FileSystemId fs);
 
     const Parts parts_;
     const std::size_t capacity_;
@@ -95,6 +113,8 @@ private:
     std::atomic<std::uint64_t> merged_ = 0;
     std::atomic<std::uint64_t> judged_ = 0;
     std::atomic<std::uint64_t> deferred_ = 0;
+    std::atomic<std::uint64_t> excluded_ = 0;
+    std::atomic<unsigned> level_ = 0;
     std::atomic<std::uint64_t> failed_ = 0;
     std::atomic<std::uint64_t> unscannable_ = 0;
     std::atomic<std::int64_t> last_progress_ns_ = 0;  // boot time

@@ -103,6 +103,7 @@ Status Components::status() const {
     status.monitors.push_back(files_monitor(monitor));
     status.monitors.push_back(absent("exec", policy->policy->files.on_execute != ExecMode::Off));
     status.accounting.push_back(file_accounting(monitor.sensor, counters, walker));
+    overload_->report(status);
     report_kernel(status);
 
     const auto service = scanner_->state();
@@ -112,7 +113,7 @@ Status Components::status() const {
                    .user = service.user,
                    .workers = service.workers_ready,
                    .pending = pipeline_->pending(),
-                   .deferred = walker.catching_up ? counters.deferred : 0,
+                   .deferred = walker.deferred,
                    .files_scanned = counters.judged + on_demand_->files_scanned(),
                    .detections = responder_->detections(),
                    .unscannable = counters.unscannable,

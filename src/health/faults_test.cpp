@@ -69,6 +69,38 @@ std::vector<Case> cases() {
              f.outlets = {
                  {.name = "journald", .error = "refused", .waiting = 7, .spool_share = 0.9}};
          }},
+        {18, "busy-host", kMajor, [](F& f) { f.overload = {.level = 1, .gauge = "ring"}; }},
+        {18,
+         "busy-program",
+         kCritical,
+         [](F& f) {
+             f.overload = {
+                 .level = 2,
+                 .gauge = "overflow",
+                 .overflows = 2,
+                 .programs = {{.path = "/usr/bin/make",
+                               .user = "ci",
+                               .share = 0.8,
+                               .exclusion = "vigia exclusions add --process /usr/bin/make"},
+                              {.path = "/bin/sh", .warning = "shell"}},
+                 .culprit = true};
+         }},
+        {18,
+         "machine-too-small",
+         kMajor,
+         [](F& f) {
+             f.overload = {.level = 1,
+                           .gauge = "queue",
+                           .peak_cpu_percent = 60,
+                           .processors = 4,
+                           .storms = {f.now - 20h, f.now - 3h, f.now - 1h}};
+         }},
+        {18,
+         "catching-up",
+         kMajor,
+         [](F& f) {
+             f.overload = {.owes = true, .catch_up = "walking", .files_deferred = 7, .share = 0.5};
+         }},
         {5, "user-missing", kMajor, [=](F& f) { f.scan_user.user_exists = no; }},
         {5, "group-missing", kMajor, [=](F& f) { f.scan_user.group_exists = no; }},
         {5,

@@ -188,6 +188,38 @@ void add_accounting(Families& to, const std::vector<Accounting>& classes) {
     }
 }
 
+void add_load(Families& to, const LoadStatus& load, const CatchUpStatus& catch_up) {
+    constexpr double kPercent = 100;
+    to.gauge("vigia_load_level", "0 full, 1 reduced, 2 critical-only.", load.level);
+    to.count("vigia_load_changes_total", "Changes of the level.", load.changes);
+    constexpr const char* kRate = "vigia_load_events_per_second";
+    constexpr const char* kRateHelp = "Events a second, of the last half second.";
+    to.gauge(kRate, kRateHelp, load.offered, {{"what", "offered"}});
+    to.gauge(kRate, kRateHelp, load.delivered, {{"what", "delivered"}});
+    to.gauge(kRate, kRateHelp, load.deferred, {{"what", "deferred"}});
+    constexpr const char* kFill = "vigia_load_fill_ratio";
+    constexpr const char* kFillHelp = "How full a queue is, 0 to 1.";
+    to.gauge(kFill, kFillHelp, load.ring_percent / kPercent, {{"queue", "kernel"}});
+    to.gauge(kFill, kFillHelp, load.queue_percent / kPercent, {{"queue", "scans"}});
+    to.gauge("vigia_load_oldest_scan_seconds",
+             "Age of the oldest file that waits for its verdict.",
+             load.oldest_scan_seconds);
+    to.gauge("vigia_load_cpu_ratio",
+             "Share of the machine that the daemon takes, 0 to 1.",
+             load.cpu_percent / kPercent);
+    to.choice("vigia_catch_up",
+              "Looking for what was put off or lost: 1 for the state it is in.",
+              "state",
+              std::array{"none", "waiting", "walking"},
+              catch_up.state);
+    to.gauge("vigia_catch_up_found",
+             "Files found by the catch-up under way.",
+             static_cast<double>(catch_up.files_found));
+    to.gauge("vigia_events_tainted",
+             "1 while an interval with lost events has not been made up for.",
+             catch_up.tainted_since ? 1 : 0);
+}
+
 void add_self_test(Families& to, const std::optional<SelfTestReport>& report) {
     if (!report) {
         return;
@@ -239,6 +271,7 @@ std::string to_prometheus(const Status& status,
     add_scan(families, status.scan);
     add_definitions(families, status.definitions);
     add_accounting(families, status.accounting);
+    add_load(families, status.load, status.catch_up);
     add_self_test(families, status.self_test);
     add_outlets(families, outlets);
     return families.text();

@@ -80,6 +80,7 @@ enum class ServiceAction : std::uint8_t {
     Restored,
     QuarantineDeleted,
     HealAttempted,
+    LoadLevelChanged,
     AddressesLoaded,  // lists of the flow correlation; facts say what was skipped
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/fact.h"
+#include "model/program_load.h"
 #include "model/sha256.h"
 
 namespace vigia {
@@ -238,6 +239,42 @@ struct Facts {
         std::string derive_error = {};  // why not, where headers were there
         std::string fallback = {};      // what is used instead: "proc", empty: nothing
     } programs = {};
+
+    // Fault 18.
+    struct Overload {
+        unsigned level = 0;      // 1 reduced, 2 critical-only
+        std::string gauge = {};  // what is too much: ring, queue, overflow, lost, events, …
+        double measured = 0;
+        double limit = 0;
+        std::optional<BootTime> since = {};  // of the episode
+        double offered = 0;                  // events per second, as the next two; of late
+        double delivered = 0;
+        double deferred = 0;
+        double peak_offered = 0;  // of the episode
+        unsigned ring_percent = 0;
+        unsigned queue_percent = 0;
+        std::uint64_t scans_pending = 0;
+        double oldest_scan_seconds = 0;
+        double cpu_percent = 0;       // of the machine, ours
+        double peak_cpu_percent = 0;  // of the episode
+        unsigned processors = 0;
+        std::uint64_t overflows = 0;  // of the episode
+        std::uint64_t lost = 0;
+
+        // What was put off, and how far looking at it has come.
+        bool owes = false;          // there is something that was deferred or lost
+        std::string catch_up = {};  // waiting, walking; empty: nothing to do
+        std::uint64_t files_deferred = 0;
+        std::uint64_t files_found = 0;
+        std::uint64_t folders_walked = 0;
+        std::optional<double> share = {};             // done, where that is known
+        std::optional<WallTime> tainted_since = {};   // the interval in which something was lost
+        std::vector<std::string> without_ctime = {};  // file systems that are walked as a whole
+
+        std::vector<ProgramLoad> programs = {};  // busiest first
+        bool culprit = false;                    // one of them makes up a good part of it
+        std::vector<BootTime> storms = {};       // began without a culprit, of the last day
+    } overload = {};
 
     // Fault 19.
     struct Selinux {

@@ -126,6 +126,19 @@ struct Policy {
         std::chrono::milliseconds selftest_every = std::chrono::minutes{5};
     } scan;
 
+    // When less is looked at, so that the host stays quick (src/overload/).
+    struct Overload {
+        unsigned reduce_percent = 50;          // of a queue that is full, level 1 begins
+        unsigned critical_percent = 90;        // level 2
+        std::uint64_t reduce_events = 20'000;  // a second, offered
+        std::uint64_t critical_events = 60'000;
+        std::chrono::milliseconds scan_delay = std::chrono::minutes{5};  // of the oldest that waits
+        unsigned cpu_percent = 50;  // of the machine, by us, while others wait for it
+        std::chrono::milliseconds rise_after{2000};    // pressure lasts so long
+        std::chrono::milliseconds calm_after{10'000};  // calm lasts so long
+        bool full_walk = true;  // afterwards, where ctime does not say what changed
+    } overload;
+
     struct Journal {
         std::uint64_t max_bytes = std::uint64_t{512} * 1024 * 1024;
         std::chrono::hours max_age{24 * 90};

@@ -91,6 +91,34 @@ struct SelfTestReport {
     std::vector<SelfTestStage> stages = {};
 };
 
+// What is looked at later, and how hard it is to keep up.
+struct LoadStatus {
+    unsigned level = 0;
+    std::string reason = {};  // what raised it: ring, queue, overflow, …; empty at level 0
+    std::optional<WallTime> since = {};
+    double offered = 0;  // events per second, as the next two
+    double delivered = 0;
+    double deferred = 0;
+    double ring_percent = 0;
+    double queue_percent = 0;
+    double oldest_scan_seconds = 0;
+    double cpu_percent = 0;     // of the machine, by the daemon
+    std::uint64_t changes = 0;  // of the level, since start
+};
+
+struct CatchUpStatus {
+    std::string state = "none";            // none, waiting, walking
+    std::optional<WallTime> since = {};    // what changed from then on is looked for
+    std::optional<WallTime> started = {};  // looking
+    std::uint64_t files_deferred = 0;      // waiting for it, at least
+    std::uint64_t files_found = 0;
+    std::uint64_t folders_walked = 0;
+    std::uint64_t problems = 0;  // folders and files that could not be read, since start
+    std::optional<double> share = {};
+    std::optional<WallTime> tainted_since = {};   // something was lost
+    std::vector<std::string> without_ctime = {};  // mount points
+};
+
 struct Status {
     std::string state = "starting";  // protected, degraded, unprotected, unknown, starting
     std::string state_reason = {};
@@ -104,6 +132,8 @@ struct Status {
     std::vector<MonitorStatus> monitors;
     ScanServiceStatus scan;
     DefinitionsStatus definitions;
+    LoadStatus load = {};
+    CatchUpStatus catch_up = {};
     std::vector<Accounting> accounting;
     std::optional<SelfTestReport> self_test;
     std::string exec_gate = {};

@@ -124,10 +124,38 @@ void check_wishes(const Node& document, const Context& context, const Policy& po
     }
 }
 
+// Level 2 is what comes after level 1. Said at whichever of the two the file has.
+void check_levels(const Node& document, const Context& context, const Policy& policy) {
+    struct Pair {
+        const char* first;
+        const char* second;
+        bool ordered;
+    };
+
+    const auto& overload = policy.overload;
+    for (const auto& [first, second, ordered] :
+         {Pair{.first = "reduce_at",
+               .second = "critical_at",
+               .ordered = overload.reduce_percent <= overload.critical_percent},
+          Pair{.first = "reduce_events",
+               .second = "critical_events",
+               .ordered = overload.reduce_events <= overload.critical_events}}) {
+        const auto* later = option(document, "overload", second);
+        const auto* node = later != nullptr ? later : option(document, "overload", first);
+        if (!ordered && node != nullptr) {
+            context.member("overload")
+                .member(later != nullptr ? second : first)
+                .wrong(node->at,
+                       {.message = fmt::format("{} must not be below {}", second, first)});
+        }
+    }
+}
+
 }  // namespace
 
 void check_combinations(const Node& document, const Context& context, const Policy& policy) {
     check_wishes(document, context, policy);
+    check_levels(document, context, policy);
     check_disjoint(document, context, "hashes", canonical_digest);
     check_disjoint(document, context, "network", canonical_network);
     check_unique(option(document, "faults", "overrides"),

@@ -135,6 +135,10 @@ using CheckEvery = Lasting<milliseconds, kSecond, 30 * kDay>;
 using Generations = Number<unsigned, 1, 100>;
 using FileTimeout = Lasting<milliseconds, kSecond, kHour>;
 using SelftestEvery = Lasting<milliseconds, kSecond, 7 * kDay>;
+using EventRate = Number<std::uint64_t, 1, 1'000'000'000>;
+using ScanDelay = Lasting<milliseconds, kSecond, kDay>;
+using RiseAfter = Lasting<milliseconds, 0, 60 * kSecond>;
+using CalmAfter = Lasting<milliseconds, kSecond, kHour>;
 using JournalSize = Size<kMiB, kTiB>;
 using JournalAge = Lasting<std::chrono::hours, kHour, 3650 * kDay>;
 using Paths = Texts<parse_path>;
@@ -189,6 +193,16 @@ constexpr std::array kScan{VIGIA_OPTION(Workers, scan.workers, "workers"),
                            VIGIA_OPTION(Percent, scan.cpu_budget_percent, "cpu_budget"),
                            VIGIA_OPTION(SelftestEvery, scan.selftest_every, "selftest_every")};
 
+constexpr std::array kOverload{VIGIA_OPTION(Percent, overload.reduce_percent, "reduce_at"),
+                               VIGIA_OPTION(Percent, overload.critical_percent, "critical_at"),
+                               VIGIA_OPTION(EventRate, overload.reduce_events, "reduce_events"),
+                               VIGIA_OPTION(EventRate, overload.critical_events, "critical_events"),
+                               VIGIA_OPTION(ScanDelay, overload.scan_delay, "scan_delay"),
+                               VIGIA_OPTION(Percent, overload.cpu_percent, "cpu"),
+                               VIGIA_OPTION(RiseAfter, overload.rise_after, "rise_after"),
+                               VIGIA_OPTION(CalmAfter, overload.calm_after, "calm_after"),
+                               VIGIA_OPTION(Flag, overload.full_walk, "full_walk")};
+
 constexpr std::array kJournal{VIGIA_OPTION(JournalSize, journal.max_bytes, "max_size"),
                               VIGIA_OPTION(JournalAge, journal.max_age, "max_age")};
 
@@ -222,6 +236,7 @@ constexpr std::array kDocument{section<kPolicy>("policy"),
                                section<kHashes>("hashes"),
                                section<kDefinitions>("definitions"),
                                section<kScan>("scan"),
+                               section<kOverload>("overload"),
                                section<kJournal>("journal"),
                                section<kFaults>("faults"),
                                VIGIA_OPTION(Records<SinkConfig>, sinks, "sinks")};

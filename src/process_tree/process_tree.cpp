@@ -109,6 +109,24 @@ void ProcessTree::seed(const std::vector<ProcessInfo>& snapshot) {
     }
 }
 
+void ProcessTree::end_missing(const std::vector<ProcessInfo>& snapshot, BootTime taken) {
+    std::set<ProcessKey> present;
+    for (const auto& process : snapshot) {
+        present.insert(process.who.key);
+    }
+    const std::scoped_lock lock(mutex_);
+    std::vector<ProcessKey> gone;
+    for (const auto& [start, key] : living_) {
+        if (boot_time(start) < taken && !present.contains(key)) {
+            gone.push_back(key);
+        }
+    }
+    for (const auto& key : gone) {
+        end(nodes_.find(key), taken);
+    }
+    forget_ended(taken);
+}
+
 void ProcessTree::apply(const ProcessEvent& event) {
     const std::scoped_lock lock(mutex_);
     std::visit([this](const auto& one) { apply_one(one); }, event);

@@ -37,6 +37,10 @@ public:
     void seed(const std::vector<ProcessInfo>& snapshot);
     void apply(const ProcessEvent& event);
 
+    // For when the ends of processes were not told for a while: whoever is living here, began
+    // before `taken` and is not in this complete snapshot of that moment has ended.
+    void end_missing(const std::vector<ProcessInfo>& snapshot, BootTime taken);
+
     // Forgets what ended more than `ended_for` before. apply() does it as well, by the event's
     // time.
     void expire(BootTime now);

@@ -91,6 +91,18 @@ TEST_F(Tree, AnExitThatWasNotToldIsInferredFromTheNumbersNextUse) {
     EXPECT_EQ(tree_.find_at(20, second(29))->path, "/old");
 }
 
+TEST_F(Tree, WhoIsMissingFromACompleteSnapshotHasEnded) {
+    tree_.apply(exec(key(20, 20), shell_, "/gone", 20));
+    tree_.apply(exec(key(30, 25), shell_, "/there", 25));
+    tree_.apply(exec(key(40, 35), shell_, "/later", 35));
+    tree_.end_missing({process(key(30, 25), shell_, "/there")}, second(30));
+    EXPECT_EQ(tree_.size().living, 2U);
+    EXPECT_FALSE(tree_.find_at(20, second(31)));
+    EXPECT_EQ(tree_.find_at(20, second(29))->path, "/gone");
+    EXPECT_EQ(tree_.find_at(30, second(40))->path, "/there");
+    EXPECT_EQ(tree_.find_at(40, second(40))->path, "/later");
+}
+
 TEST_F(Tree, AnExecToldBeforeItsForkStays) {
     tree_.apply(exec(key(20, 20), init_, "/bin/true", 21));  // taken over meanwhile
     tree_.apply(fork(key(20, 20), shell_, 20));

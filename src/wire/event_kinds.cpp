@@ -92,6 +92,8 @@ Kind kind_of(ServiceAction value) noexcept {
             return {"quarantine-deleted", {99, "Quarantine Deleted"}, kSuccess};
         case HealAttempted:
             return {"heal-attempted", {99, "Heal Attempted"}, {0, "Unknown"}};
+        case LoadLevelChanged:
+            return {"load-level-changed", {99, "Load Level Changed"}, {0, "Unknown"}};
         case AddressesLoaded:
             return {"addresses-loaded", kUpdate, {0, "Unknown"}};
     }

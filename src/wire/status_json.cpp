@@ -166,6 +166,36 @@ Json policy_json(const Status& status) {
     return json;
 }
 
+Json load_json(const LoadStatus& load) {
+    Json json;
+    json["level"] = load.level;
+    json["reason"] = load.reason;
+    json["since"] = time_or_null(load.since);
+    json["changes"] = load.changes;
+    json["events_per_second"] = {
+        {"offered", load.offered}, {"delivered", load.delivered}, {"deferred", load.deferred}};
+    json["ring_percent"] = load.ring_percent;
+    json["queue_percent"] = load.queue_percent;
+    json["oldest_scan_seconds"] = load.oldest_scan_seconds;
+    json["cpu_percent"] = load.cpu_percent;
+    return json;
+}
+
+Json catch_up_json(const CatchUpStatus& catch_up) {
+    Json json;
+    json["state"] = catch_up.state;
+    json["since"] = time_or_null(catch_up.since);
+    json["started"] = time_or_null(catch_up.started);
+    json["files_deferred"] = catch_up.files_deferred;
+    json["files_found"] = catch_up.files_found;
+    json["folders_walked"] = catch_up.folders_walked;
+    json["problems"] = catch_up.problems;
+    json["share"] = value_or_null(catch_up.share);
+    json["tainted_since"] = time_or_null(catch_up.tainted_since);
+    put_names(json, "without_ctime", catch_up.without_ctime);
+    return json;
+}
+
 Json status_json(const Status& status, const std::string& version) {
     Json json;
     json["state"] = status.state;
@@ -179,6 +209,8 @@ Json status_json(const Status& status, const std::string& version) {
     json["scan"] = scan_service_json(status.scan);
     json["definitions"] = definitions_json(status.definitions);
     json["selftest"] = status.self_test ? self_test_json(*status.self_test) : Json(nullptr);
+    json["load"] = load_json(status.load);
+    json["catch_up"] = catch_up_json(status.catch_up);
     json["accounting"] = array_of(status.accounting, accounting_json);
     json["faults"] = array_of(status.faults, fault_report_json);
     return json;

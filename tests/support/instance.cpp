@@ -117,7 +117,7 @@ std::vector<nlohmann::json> Instance::events(const std::string& cls) const {
 
 bool Instance::settled() const {
     const auto now = status();
-    return now.at("scan").at("pending") == 0 && now.at("scan").at("deferred") == 0;
+    return now.at("scan").at("pending") == 0 && now.at("catch_up").at("state") == "none";
 }
 
 std::vector<pid_t> Instance::workers() const {

@@ -114,6 +114,61 @@ void print_accounting(const Context& context, const json& status) {
     }
 }
 
+// Only where there is something to say.
+void print_load(const Context& context, const json& status) {
+    const auto& load = status.at("load");
+    if (load.value("level", 0U) > 0) {
+        const auto& rate = load.at("events_per_second");
+        line(context,
+             {"Load", "Carga"},
+             paint(context,
+                   Tone::Warning,
+                   fmt::format("{} {} ({}), {}: {}; {:.0f} {}",
+                               context.say({"level", "nivel"}),
+                               load.value("level", 0U),
+                               printable_member(status, "mode"),
+                               context.say({"because of", "a causa de"}),
+                               printable_member(load, "reason"),
+                               rate.value("offered", 0.0),
+                               context.say({"events a second", "eventos por segundo"}))));
+    }
+    const auto& catch_up = status.at("catch_up");
+    const auto state = catch_up.value("state", "none");
+    if (state == "none") {
+        return;
+    }
+    std::string share;
+    if (catch_up.at("share").is_number()) {
+        constexpr double kPercent = 100;
+        share = fmt::format(", {:.0f} %", catch_up["share"].get<double>() * kPercent);
+    }
+    const Text word = state == "waiting" ? Text{"waiting for calm", "espera a que haya calma"}
+                                         : Text{"looking", "buscando"};
+    line(context,
+         {"Catch-up", "Pendiente"},
+         fmt::format("{}: {} {}, {} {}, {} {}{}; {} {}",
+                     context.say(word),
+                     grouped(catch_up.value("files_deferred", std::uint64_t{0})),
+                     context.say({"files put off", "archivos aplazados"}),
+                     grouped(catch_up.value("files_found", std::uint64_t{0})),
+                     context.say({"found", "hallados"}),
+                     grouped(catch_up.value("folders_walked", std::uint64_t{0})),
+                     context.say({"folders", "carpetas"}),
+                     share,
+                     context.say({"changed since", "cambiados desde"}),
+                     catch_up.at("since").is_string()
+                         ? local_time(catch_up["since"].get<std::string>())
+                         : "?"));
+    for (const auto& place : catch_up.at("without_ctime")) {
+        line(context,
+             {"", ""},
+             fmt::format("{}: {}",
+                         context.say({"walked as a whole, its times do not say what changed",
+                                      "se recorre entero, sus fechas no dicen qué cambió"}),
+                         printable(place.get<std::string>())));
+    }
+}
+
 void print_self_test(const Context& context, const json& status) {
     if (!status.contains("selftest") || status["selftest"].is_null()) {
         line(context, {"Self-test", "Autoprueba"}, std::string(context.say({"not yet", "aún no"})));
@@ -186,6 +241,7 @@ void print_status(const Context& context, const json& status) {
                      grouped(definitions.value("signatures", std::uint64_t{0})),
                      context.say({"signatures", "firmas"})));
     print_self_test(context, status);
+    print_load(context, status);
     print_accounting(context, status);
 }
 

@@ -23,27 +23,12 @@ namespace {
 
 static_assert(kEventClassNames.size() == VIGIA_CLASSES);
 
-constexpr std::size_t kMostSnapshot = 256U << 20U;  // bytes
-constexpr std::size_t kMostCommandLine = 1024;
-
 constexpr std::array<std::string_view, VIGIA_REASONS> kReasonNames{
     "policy", "overload", "excluded-process", "loopback", "own", "table-full"};
 
 std::uint64_t machine_memory() {
     return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
            static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-// The kernel does not read command lines of what exists; they may be swapped out.
-void add_command_line(ProcessInfo& process) {
-    const auto path = "/proc/" + std::to_string(process.who.key.pid) + "/cmdline";
-    const auto file = open_at(AT_FDCWD, path.c_str(), O_RDONLY);
-    std::array<char, kMostCommandLine> bytes{};
-    const auto size = file ? ::read(file->get(), bytes.data(), bytes.size()) : -1;
-    if (size > 0) {
-        process.arguments.assign(bytes.data(), static_cast<std::size_t>(size));
-        process.arguments_total = static_cast<std::uint32_t>(size);
-    }
 }
 
 void move_losses(std::vector<KernelSensor::Counters>& counters,
@@ -137,6 +122,24 @@ KernelSensor::State KernelSensor::state() const {
     return state;
 }
 
+KernelSensor::Load KernelSensor::load() const {
+    Load load{.ring_fill = parts_->reader->take_peak()};
+    const int map = parts_->common().map("vigia_counter_map");
+    std::vector<vigia_counters> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    // Who owns a socket, and who met a listed address, is not load.
+    for (std::uint32_t i = 0; i <= VIGIA_CLASS_UDP; ++i) {
+        if (bpf_map_lookup_elem(map, &i, each.data()) != 0) {
+            continue;
+        }
+        for (const auto& one : each) {
+            load.offered += one.delivered + one.lost + one.filtered[VIGIA_REASON_OVERLOAD];
+            load.delivered += one.delivered;
+            load.lost += one.lost;
+        }
+    }
+    return load;
+}
+
 Result<> KernelSensor::drain(std::chrono::milliseconds timeout) {
     return parts_->reader->drain(timeout);
 }
@@ -198,60 +201,6 @@ Result<> KernelSensor::set_excluded_programs(const std::vector<ProgramExclusion>
         bpf_map_delete_elem(map, &old);
     }
     return {};
-}
-
-std::expected<void, LoadFailure> KernelSensor::iterate(const char* program, Snapshot& into) const {
-    const auto& object =
-        std::string_view(program) == "vigia_tasks" ? *parts_->process : *parts_->network;
-    if (!object.has(program)) {
-        return std::unexpected(
-            LoadFailure{.cause = LoadCause::NoBtf, .error = ENOENT, .program = program});
-    }
-    auto output = object.run_iterator(program);
-    if (!output) {
-        return std::unexpected(std::move(output).error());
-    }
-    const auto text = read_all(output->get(), kMostSnapshot);
-    if (!text) {
-        return std::unexpected(LoadFailure{.error = text.error().code.value(), .program = program});
-    }
-    auto rest = std::as_bytes(std::span(*text));
-    while (auto record = wire::take_kernel_record(rest)) {
-        if (auto* running = std::get_if<wire::RunningProcess>(&*record)) {
-            add_command_line(running->process);
-            into.processes.push_back(std::move(running->process));
-        } else if (auto* socket = std::get_if<FlowEvent>(&*record)) {
-            into.sockets.push_back(std::move(*socket));
-        }
-    }
-    return {};
-}
-
-std::expected<std::vector<FlowEvent>, LoadFailure> KernelSensor::sockets() {
-    Snapshot found;
-    // Twice: in the second pass all who listen are known, so the direction of each connection is.
-    for (int pass = 0; pass < 2 && parts_->network; ++pass) {
-        found.sockets.clear();
-        if (auto done = iterate("vigia_sockets", found); !done) {
-            return std::unexpected(std::move(done).error());
-        }
-    }
-    return std::move(found.sockets);
-}
-
-std::expected<KernelSensor::Snapshot, LoadFailure> KernelSensor::snapshot() {
-    Snapshot snapshot;
-    if (parts_->process) {
-        if (auto done = iterate("vigia_tasks", snapshot); !done) {
-            return std::unexpected(std::move(done).error());
-        }
-    }
-    auto open = sockets();
-    if (!open) {
-        return std::unexpected(std::move(open).error());
-    }
-    snapshot.sockets = std::move(*open);
-    return snapshot;
 }
 
 std::vector<KernelSensor::ProgramActivity> KernelSensor::busiest(std::size_t most) const {

@@ -71,6 +71,7 @@ struct KernelSettings {
     EventClasses wanted = EventClasses::all();    // by policy
     EventClasses admitted = EventClasses::all();  // at this level of overload
     EventClasses no_loopback = {};                // loopback is left out of these
+    EventClasses quiet_loopback = {};             // the same, at this level of overload
     std::uint32_t argument_bytes = 1024;          // at most 1,024; 0: no command lines
     bool kill_memory_files = false;               // end what executes a memfd
     BlockMode block_mode = BlockMode::Off;
@@ -138,6 +139,16 @@ public:
 
     [[nodiscard]] State state() const;
 
+    // How hard the sensor has to work. Cheap: a few system calls.
+    struct Load {
+        double ring_fill = 0;       // 0 to 1; the fullest that a ring was since the last call
+        std::uint64_t offered = 0;  // since start; what would be told at no level is not in it
+        std::uint64_t delivered = 0;
+        std::uint64_t lost = 0;
+    };
+
+    [[nodiscard]] Load load() const;
+
     // Everything that was in the rings when it was called has been delivered when it returns.
     // Error: ETIMEDOUT.
     [[nodiscard]] Result<> drain(std::chrono::milliseconds timeout);
@@ -164,6 +175,9 @@ public:
         std::vector<FlowEvent> sockets;  // Existing
     };
 
+    // The processes of it alone. May be called again: it changes nothing.
+    [[nodiscard]] std::expected<std::vector<ProcessInfo>, LoadFailure> processes() const;
+
     // What exists now, from kernel iterators; also teaches the kernel side who owns open sockets.
     // Call once after open(). Without kernel BTF there are no iterators: NoBtf, ask /proc.
     [[nodiscard]] std::expected<Snapshot, LoadFailure> snapshot();
@@ -185,8 +199,6 @@ public:
 
 private:
     struct Parts;
-    [[nodiscard]] std::expected<void, LoadFailure> iterate(const char* program,
-                                                           Snapshot& into) const;
     explicit KernelSensor(std::unique_ptr<Parts> parts) noexcept;
     std::unique_ptr<Parts> parts_;
 };

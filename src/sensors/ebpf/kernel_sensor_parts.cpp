@@ -84,6 +84,8 @@ vigia_config config_of(const KernelSettings& settings, std::int64_t boot_offset)
             .block_mode = static_cast<std::uint32_t>(settings.block_mode),
             .max_args = settings.argument_bytes,
             .kill_memfd = settings.kill_memory_files ? 1U : 0U,
+            .quiet_loopback = settings.quiet_loopback.bits(),
+            .pad = 0,
             .boot_offset = boot_offset};
 }
 

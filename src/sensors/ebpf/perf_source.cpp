@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <bpf/libbpf.h>
+#include <linux/perf_event.h>
 #include <unistd.h>
 #include <vigia_records.h>
 
@@ -38,6 +39,11 @@ public:
         bytes_ = pages * page;
         for (std::size_t i = 0; i < perf_buffer__buffer_cnt(buffers_.get()); ++i) {
             watched_.push_back(perf_buffer__buffer_fd(buffers_.get(), i));
+            void* mapped = nullptr;
+            std::size_t size = 0;
+            if (perf_buffer__buffer(buffers_.get(), static_cast<int>(i), &mapped, &size) == 0) {
+                positions_.push_back(static_cast<const perf_event_mmap_page*>(mapped));
+            }
         }
         return {};
     }
@@ -62,6 +68,18 @@ public:
         }
         keep(at);
         return records_.empty();
+    }
+
+    [[nodiscard]] double fill() const override {
+        double fullest = 0;
+        for (const auto* position : positions_) {
+            // As with a ring: the reader's position first.
+            const auto tail = __atomic_load_n(&position->data_tail, __ATOMIC_ACQUIRE);
+            const auto head = __atomic_load_n(&position->data_head, __ATOMIC_ACQUIRE);
+            fullest =
+                std::max(fullest, static_cast<double>(head - tail) / static_cast<double>(bytes_));
+        }
+        return std::min(1.0, fullest);
     }
 
     [[nodiscard]] std::uint64_t lost() const override { return lost_; }
@@ -112,6 +130,7 @@ private:
 
     std::unique_ptr<perf_buffer, BuffersDeleter> buffers_;
     std::vector<int> watched_;
+    std::vector<const perf_event_mmap_page*> positions_;  // in the mappings of buffers_
     std::uint64_t bytes_ = 0;
     // Read and not yet told: at most what the buffers hold, twice.
     std::vector<Record> records_;

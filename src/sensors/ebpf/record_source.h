@@ -25,7 +25,7 @@ inline constexpr std::array<std::string_view, 2> kDeliveryNames{"ring-buffer", "
 // By asking the kernel for a ring buffer. Any other refusal is the loading's to explain.
 [[nodiscard]] Delivery best_delivery();
 
-// Where RingReader reads. Used by one thread but for lost() and received().
+// Where RingReader reads. Used by one thread but for fill(), lost() and received().
 class RecordSource {
 public:
     // False: no more for now.
@@ -45,6 +45,9 @@ public:
     // What is there. True: all of it; false: some was held back, because another processor may
     // still tell what was before it.
     [[nodiscard]] virtual bool read(const Take& take) = 0;
+
+    // How full the fullest buffer is, 0 to 1.
+    [[nodiscard]] virtual double fill() const = 0;
 
     // Records that the reader found to be lost, as far as the kernel says it here.
     [[nodiscard]] virtual std::uint64_t lost() const { return 0; }

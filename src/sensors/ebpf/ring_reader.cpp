@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,18 @@
 #include "base/clock.h"
 
 namespace vigia::sensors {
+
+void RingReader::note_fill() {
+    const double fill = source_->fill();
+    double known = peak_;
+    while (fill > known && !peak_.compare_exchange_weak(known, fill)) {
+    }
+}
+
+double RingReader::take_peak() {
+    note_fill();
+    return peak_.exchange(0);
+}
 
 Result<std::unique_ptr<RingReader>> RingReader::start(std::unique_ptr<RecordSource> source,
                                                       Calls calls,
@@ -73,7 +86,11 @@ void RingReader::gather() const {
 
 // False: something was held back.
 bool RingReader::read(bool all) {
+    constexpr unsigned kRecordsPerLook = 1024;  // a storm may keep one turn of reading busy
     const auto take = [this](std::span<const std::byte> record) {
+        if (++records_ % kRecordsPerLook == 0) {
+            note_fill();
+        }
         calls_.on_record(record);
         return !stopping_;  // so that a flood cannot hold up the end
     };
@@ -109,6 +126,7 @@ void RingReader::run() {
             const std::scoped_lock lock(mutex_);
             asked = asked_;
         }
+        note_fill();
         complete = read(asked != done_by_us);
         {
             const std::scoped_lock lock(mutex_);

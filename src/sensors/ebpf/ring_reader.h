@@ -51,9 +51,15 @@ public:
 
     [[nodiscard]] const RecordSource& source() const { return *source_; }
 
+    // How full the fullest buffer was at any time that we looked since the last call, 0 to 1. Any
+    // thread.
+    [[nodiscard]] double take_peak();
+
 private:
     RingReader(std::unique_ptr<RecordSource> source, Calls calls, Pace pace)
         : source_(std::move(source)), calls_(std::move(calls)), pace_(pace) {}
+
+    void note_fill();
 
     [[nodiscard]] bool watch_source(int operation) const;
     [[nodiscard]] bool wait(std::chrono::milliseconds patience) const;
@@ -65,6 +71,8 @@ private:
 
     const Calls calls_;
     const Pace pace_;
+    std::atomic<double> peak_ = 0;
+    unsigned records_ = 0;  // the reader's
     UniqueFd wake_;
     UniqueFd events_;  // epoll of the source, edge-triggered, and of wake_
     std::atomic<bool> stopping_ = false;

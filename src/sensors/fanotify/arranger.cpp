@@ -107,6 +107,8 @@ Arranger::Arranger(Shared& shared, int handle_group, int descriptor_group)
       descriptor_marks_(descriptor_group, kDescriptorMask) {}
 
 Arranger::Outcome Arranger::apply(const FileSensor::Plan& plan) {
+    handle_marks_.set_quiet(plan.quiet);
+    descriptor_marks_.set_quiet(plan.quiet);
     auto folders = folders_of(plan);
     auto devices = devices_of(plan.mounts, folders.watched);
     Draft draft{.folders = std::move(folders), .devices = std::move(devices)};

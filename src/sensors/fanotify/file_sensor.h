@@ -29,6 +29,8 @@ public:
         // Folders left out with all below them by policy: what leaves them for a watched folder has
         // to be walked (a folder renamed out of them gives FolderMovedIn).
         std::vector<std::string> excluded_folders = {};
+        // Writes to files that stay open are not told: the caller looks for them afterwards.
+        bool quiet = false;
     };
 
     struct Observer {

@@ -31,10 +31,22 @@ int change_mark(int group, unsigned flags, std::uint64_t mask, const Mount& moun
 
 }  // namespace
 
+int Marks::mark(const Mount& mount) const {
+    if (!quiet_) {
+        return change_mark(group_, FAN_MARK_ADD, mask_, mount);
+    }
+    // Adding takes nothing away. That there was nothing to take is as good.
+    const int error = change_mark(group_, FAN_MARK_ADD, mask_ & ~std::uint64_t{FAN_MODIFY}, mount);
+    if (error == 0) {
+        (void)change_mark(group_, FAN_MARK_REMOVE, FAN_MODIFY, mount);
+    }
+    return error;
+}
+
 int Marks::add(const Device& device) {
     int refusal = ESTALE;
     for (const auto& mount : device.mounts | std::views::take(kMountsTried)) {
-        const int error = change_mark(group_, FAN_MARK_ADD, mask_, mount);
+        const int error = mark(mount);
         if (error == 0) {
             marked_.insert(device.number);
             return 0;

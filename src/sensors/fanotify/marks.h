@@ -18,6 +18,9 @@ public:
     // `group` stays its owner's and must outlive this.
     Marks(int group, std::uint64_t mask) : group_(group), mask_(mask) {}
 
+    // Writes to files that stay open are not told any more (again); add() carries it out.
+    void set_quiet(bool quiet) { quiet_ = quiet; }
+
     // Marks the file system through the first of `mounts` that lets it; made again if it is there,
     // for the file system may be a new one under the same number. Returns 0 or the errno: ESTALE if
     // no mount can be reached, else what the kernel said.
@@ -28,8 +31,11 @@ public:
     void keep_only(const std::set<dev_t>& wanted, const Devices& devices);
 
 private:
+    [[nodiscard]] int mark(const Mount& mount) const;
+
     int group_;
     std::uint64_t mask_;
+    bool quiet_ = false;
     std::set<dev_t> marked_;
 };
 
