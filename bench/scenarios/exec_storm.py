@@ -8,13 +8,13 @@ from lib.processes import Broken, Late
 from lib.report import Report
 from lib.storms import EXEC_SCRIPT, Auditd, Bpftrace, Sensors, nothing, one_storm
 
-TITLES = {"vigia": "Vigía", "auditd": "auditd", "bpftrace": "bpftrace, execsnoop"}
+TITLES = {"vigia": "Vigía", "auditd": "auditd", "bpftrace": "bpftrace"}
 
 
 def watcher(bench, name: str, program):
     folder = bench.folder(name)
     if name == "vigia":
-        return Sensors(bench, folder), '"process-launched".*' + str(program)
+        return Sensors(bench, folder), f'"cmd_line":"{program}".*"process-launched"'
     if name == "auditd":
         rule = ["-a", "always,exit", "-F", "arch=b64", "-S", "execve", "-F", f"exe={program}"]
         return Auditd(folder, [*rule, "-k", "vigia-bench"]), "type=SYSCALL.*vigia-bench"
