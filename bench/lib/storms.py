@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What watches processes and connections beside us, for the storms: auditd and bpftrace."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from lib.processes import Broken, Program, cpu_seconds, run, wait_until
+from lib.processes import TICKS, Broken, Program, cpu_seconds, run, wait_until
 from lib.vigia import Vigia
 
 EXEC_SCRIPT = 'tracepoint:syscalls:sys_enter_execve { printf("%d %s\\n", pid, str(args->filename)); }'
@@ -38,8 +39,8 @@ class Sensors:
         monitors = {m["name"]: m for m in self.product.status()["monitors"]}
         return all((monitors[n].get("backend") or "").startswith("ebpf") for n in ("processes", "network"))
 
-    def pids(self) -> list[int]:
-        return [self.product.program.pid]
+    def cpu_seconds(self) -> float:
+        return cpu_seconds([self.product.program.pid])
 
     def settle(self, pattern: str, wanted: int) -> int:
         return settled_count(lambda: count_in(self.product.events, pattern), wanted)
@@ -71,8 +72,8 @@ class Bpftrace:
     def __exit__(self, *_):
         self.program.stop()
 
-    def pids(self) -> list[int]:
-        return [self.program.pid]
+    def cpu_seconds(self) -> float:
+        return cpu_seconds([self.program.pid])
 
     def settle(self, pattern: str, wanted: int) -> int:
         return settled_count(lambda: count_in(self.output, pattern), wanted)
@@ -82,56 +83,50 @@ class Bpftrace:
 
 
 class Auditd:
-    """With one rule; the kernel's state is put back afterwards. One audit daemon a kernel: if there
-    is one already, Broken."""
+    """With one rule. It runs outside of our namespaces: audit_outside.py, in VIGIA_BENCH_AUDIT."""
 
     def __init__(self, folder: pathlib.Path, rule: list[str]):
-        self.folder, self.rule = folder, rule
-        self.program, self.before = None, {}
+        self.folder = pathlib.Path(os.environ.get("VIGIA_BENCH_AUDIT", "/nonexistent")) / folder.name
+        self.rule = rule
+        self.lost_before = 0
+
+    def _ask(self, **request) -> dict:
+        answer = self.folder.parent / f"{self.folder.name}.answer"
+        fresh = answer.with_suffix(".part")
+        fresh.write_text(json.dumps(request), encoding="utf-8")
+        fresh.rename(answer.with_suffix(".request"))
+        wait_until("the audit helper answers", 60, answer.exists)
+        said = json.loads(answer.read_text(encoding="utf-8"))
+        answer.unlink()
+        if "error" in said:
+            raise Broken(said["error"])
+        return said
 
     def __enter__(self):
-        self.folder.mkdir(parents=True)
-        self.before = self._state()
-        if self.before.get("pid", 0):
-            raise Broken("another audit daemon is at work")
+        self.folder.mkdir()
         (self.folder / "auditd.conf").write_text(
             f"log_file = {self.folder}/audit.log\nlog_format = RAW\nflush = INCREMENTAL_ASYNC\n"
             "freq = 50\nmax_log_file = 2000\nnum_logs = 2\nmax_log_file_action = ROTATE\n"
             "space_left = 75\nspace_left_action = IGNORE\nadmin_space_left = 50\n"
-            "admin_space_left_action = IGNORE\ndisk_full_action = IGNORE\ndisk_error_action = IGNORE\n"
-            "write_logs = yes\nlocal_events = yes\nname_format = NONE\nq_depth = 2000\n",
+            "admin_space_left_action = IGNORE\ndisk_full_action = IGNORE\n"
+            "disk_error_action = IGNORE\nwrite_logs = yes\nlocal_events = yes\n"
+            "name_format = NONE\nq_depth = 2000\n",
             encoding="utf-8",
         )
-        self.program = Program(["auditd", "-n", "-c", self.folder], self.folder / "out")
-        try:
-            wait_until("auditd is at work", 20, lambda: self.program.check() or self._state().get("pid", 0))
-            run(["auditctl", "-b", "65536"])
-            run(["auditctl", *self.rule])
-            run(["auditctl", "-e", "1"])
-        except Exception:
-            self.__exit__()
-            raise
+        self.lost_before = self._ask(do="start", config=str(self.folder), rule=self.rule)["lost"]
         return self
 
     def __exit__(self, *_):
-        run(["auditctl", "-D", "-k", "vigia-bench"], good=None)
-        run(["auditctl", "-e", str(self.before.get("enabled", 0))], good=None)
-        run(["auditctl", "-b", str(self.before.get("backlog_limit", 64))], good=None)
-        self.program.stop()
+        self._ask(do="stop")
 
-    @staticmethod
-    def _state() -> dict[str, int]:
-        text = run(["auditctl", "-s"]).stdout.decode()
-        return {n: int(v) for n, v in re.findall(r"^(\w+) (\d+)", text, re.M)}
-
-    def pids(self) -> list[int]:
-        return [self.program.pid]
+    def cpu_seconds(self) -> float:
+        return self._ask(do="cpu")["ticks"] / TICKS
 
     def settle(self, pattern: str, wanted: int) -> int:
         return settled_count(lambda: count_in(self.folder / "audit.log", pattern), wanted)
 
     def lost(self, _) -> int:
-        return self._state().get("lost", 0) - self.before.get("lost", 0)
+        return self._ask(do="cpu")["lost"] - self.lost_before
 
 
 def count_in(file: pathlib.Path, pattern: str) -> int:
@@ -161,7 +156,7 @@ def nothing():
 
 def one_storm(watcher, storm, pattern: str, wanted: int, classes) -> dict:
     """Wall and processor time of one storm, and what was told of it."""
-    used = cpu_seconds(watcher.pids()) if watcher else 0.0
+    used = watcher.cpu_seconds() if watcher else 0.0
     begun = time.monotonic()
     storm()
     wall = time.monotonic() - begun
@@ -170,7 +165,7 @@ def one_storm(watcher, storm, pattern: str, wanted: int, classes) -> dict:
     told = watcher.settle(pattern, wanted)
     return {
         "wall": wall,
-        "cpu": cpu_seconds(watcher.pids()) - used,
+        "cpu": watcher.cpu_seconds() - used,
         "told": told,
         "lost": watcher.lost(classes),
     }

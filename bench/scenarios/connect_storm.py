@@ -44,8 +44,8 @@ def run(bench) -> Report:
             return Settled(Sensors(bench, folder, LOOPBACK), pattern), ""
         if name == "auditd":
             rule = ["-a", "always,exit", "-F", "arch=b64", "-S", "connect", "-F", "success=1"]
-            rule += ["-F", "exe=" + os.path.realpath(sys.executable)]
-            return Settled(Auditd(folder, [*rule, "-k", "vigia-bench"]), "type=SYSCALL.*vigia-bench"), ""
+            pattern = f'type=SYSCALL.*success=yes.*exe="{os.path.realpath(sys.executable)}"'
+            return Settled(Auditd(folder, [*rule, "-k", "vigia-bench"]), pattern), ""
         return Settled(Bpftrace(folder, CONNECT_SCRIPT), "^[0-9]+ .* PORT$"), ""
 
     return storms(

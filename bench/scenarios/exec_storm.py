@@ -14,10 +14,12 @@ TITLES = {"vigia": "Vigía", "auditd": "auditd", "bpftrace": "bpftrace"}
 def watcher(bench, name: str, program):
     folder = bench.folder(name)
     if name == "vigia":
-        return Sensors(bench, folder), f'"cmd_line":"{program}".*"process-launched"'
+        told, line = '"process-launched"', f'"cmd_line":"{program}"'
+        return Sensors(bench, folder), f"{told}.*{line}|{line}.*{told}"
     if name == "auditd":
-        rule = ["-a", "always,exit", "-F", "arch=b64", "-S", "execve", "-F", f"exe={program}"]
-        return Auditd(folder, [*rule, "-k", "vigia-bench"]), "type=SYSCALL.*vigia-bench"
+        # All of the host's: a rule for one file does not hold across mount namespaces.
+        rule = ["-a", "always,exit", "-F", "arch=b64", "-S", "execve", "-k", "vigia-bench"]
+        return Auditd(folder, rule), f'type=SYSCALL.*exe="{program}"'
     return Bpftrace(folder, EXEC_SCRIPT), f"^[0-9]+ {program}$"
 
 
