@@ -2,7 +2,8 @@
 """Runs scenarios; run.sh starts this in namespaces of its own.
 
 usage: run.sh [--quick] [NAME…]     without a name: all of them
-  engine-memory  worker-death  foreground  burst  storm  scan  idle  faults  doctor
+  engine-memory  worker-death  foreground  burst  storm  scan  idle  faults
+  doctor  exec-storm  connect-storm  address-lists
 --quick: one small round of each, a trial of the scenarios; the report goes nowhere unless
 VIGIA_BENCH_REPORT says where.
 environment:
@@ -15,6 +16,9 @@ environment:
   VIGIA_BENCH_SCANNED  863    files of scan
   VIGIA_BENCH_IDLE     60     seconds of a round of idle
   VIGIA_BENCH_RAISES   200    raises of each fault
+  VIGIA_BENCH_EXECS    20000  processes of exec-storm
+  VIGIA_BENCH_CONNECTS 50000  connections of connect-storm
+  VIGIA_BENCH_PREFIXES 1000000  of address-lists
   VIGIA_BENCH_REPORT   docs/BENCHMARKS.md
   VIGIA_BENCH_PROGRAMS build/release/bin
 """
@@ -30,7 +34,8 @@ from lib import disk, report
 from lib.bench import Bench
 from lib.definitions import SCALES
 
-NAMES = ["engine-memory", "worker-death", "foreground", "burst", "storm", "scan", "idle", "faults", "doctor"]
+NAMES = ["engine-memory", "worker-death", "foreground", "burst", "storm", "scan", "idle", "faults", "doctor",
+         "exec-storm", "connect-storm", "address-lists"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -41,6 +46,9 @@ QUICK = {
     "VIGIA_BENCH_STORM": "8000",
     "VIGIA_BENCH_SCANNED": "100",
     "VIGIA_BENCH_IDLE": "5",
+    "VIGIA_BENCH_EXECS": "1000",
+    "VIGIA_BENCH_CONNECTS": "4000",
+    "VIGIA_BENCH_PREFIXES": "50000",
     "VIGIA_BENCH_SET": "small",
     "VIGIA_BENCH_REPORT": os.devnull,
 }

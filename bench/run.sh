@@ -8,7 +8,12 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 ((EUID == 0)) || { echo 'bench: needs root (fanotify, mount)' >&2; exit 1; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vigia-bench-XXXXXX")
-trap 'rmdir -- "$work"' EXIT
+# Audit is given to the first process namespace only.
+VIGIA_BENCH_AUDIT=$(mktemp -d "${TMPDIR:-/tmp}/vigia-audit-XXXXXX")
+export VIGIA_BENCH_AUDIT
+python3 -B "$here/lib/audit_outside.py" "$VIGIA_BENCH_AUDIT" </dev/null &
+outside=$!
+trap 'kill "$outside"; wait "$outside" || true; rm -rf -- "$VIGIA_BENCH_AUDIT"; rmdir -- "$work"' EXIT
 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     python3 -B "$here/run.py" "$work" "$@" &
 inside=$!

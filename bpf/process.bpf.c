@@ -56,7 +56,7 @@ static __always_inline void vigia_fill_credentials(struct vigia_exec *exec,
 	exec->gid = BPF_CORE_READ(cred, gid.val);
 	exec->egid = BPF_CORE_READ(cred, egid.val);
 	exec->sgid = BPF_CORE_READ(cred, sgid.val);
-	exec->capabilities = BPF_CORE_READ(cred, cap_effective.val);
+	bpf_core_read(&exec->capabilities, sizeof(exec->capabilities), &cred->cap_effective);
 	exec->login_uid = ~0U;
 	exec->session = ~0U;
 	if (bpf_core_field_exists(task->loginuid))

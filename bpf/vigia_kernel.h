@@ -107,8 +107,9 @@ struct linux_binprm {
 	const char *filename;
 };
 
+/* Two words of 32 bits before 6.3: read as a whole. */
 struct vigia_capabilities {
-	__u64 val;
+	__u64 bits;
 };
 
 struct cred {

@@ -27,6 +27,11 @@ class Bench:
     storm: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_STORM", 200000))
     scanned: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_SCANNED", 863))
     idle: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_IDLE", 60))
+    execs: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_EXECS", 20000))
+    connects: int = dataclasses.field(default_factory=lambda: number("VIGIA_BENCH_CONNECTS", 50000))
+    prefixes: int = dataclasses.field(
+        default_factory=lambda: number("VIGIA_BENCH_PREFIXES", 1_000_000)
+    )
     set_name: str = dataclasses.field(
         default_factory=lambda: os.environ.get("VIGIA_BENCH_SET", "mid")
     )

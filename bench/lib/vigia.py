@@ -15,6 +15,7 @@ class Vigia:
         self.definitions = None  # a folder of definition files, or only the built-in set
         self.signatures = 0  # at least so many once it is loaded
         self.workers = '"auto"'
+        self.more = ""  # further sections of the policy
         self.through = ()  # a command that becomes vigiad
         self.protects = True  # or only answers, when it is started
         self.program = None
@@ -44,7 +45,7 @@ class Vigia:
             '[policy]\nname = "Bench"\nserial = 1\n'
             f'[files]\nmode = "audit"\nwatch = ["{self.watch}"]\n'
             f"[definitions]\nsources = [{sources}]\n"
-            f"[scan]\nworkers = {self.workers}\n",
+            f"[scan]\nworkers = {self.workers}\n{self.more}",
             encoding="utf-8",
         )
 

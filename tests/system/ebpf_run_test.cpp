@@ -204,6 +204,8 @@ protected:
                                   .block_mode = mode,
                                   .max_args = 0,
                                   .kill_memfd = 0,
+                                  .quiet_loopback = 0,
+                                  .pad = 0,
                                   .boot_offset = 0};
         ASSERT_EQ(::bpf_map_update_elem(object_->map("vigia_config_map"), &zero, &config, BPF_ANY),
                   0);

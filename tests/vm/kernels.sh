@@ -118,7 +118,7 @@ root_image() { # KERNEL-FOLDER RELEASE RUNGS OUTPUT
 }
 
 boot() { # KERNEL-FOLDER RELEASE IMAGE LOG
-    timeout "${VIGIA_VM_SECONDS:-1500}" nice -n 10 qemu-system-x86_64 \
+    timeout "${VIGIA_VM_SECONDS:-1500}" nice -n "${VIGIA_VM_NICE:-5}" qemu-system-x86_64 \
         -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults -no-reboot -net none \
         -serial stdio -kernel "$1/boot/vmlinuz-$2" -initrd "$cache/initramfs.gz" \
         -append "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check" \
