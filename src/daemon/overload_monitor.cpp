@@ -104,6 +104,7 @@ overload::Pressure OverloadMonitor::measure(const Sample& now) {
         pressure.stalled = host::processor_stall();
     }
     const std::scoped_lock lock(mutex_);
+    known_ = true;
     pressure_ = pressure;
     rates_ = rates;
     lost_ += pressure.lost;
@@ -327,6 +328,7 @@ void OverloadMonitor::describe(Facts& facts) const {
     const auto pending = parts_.pipeline.pending();
     const std::scoped_lock lock(mutex_);
     facts.overload = {
+        .known = known_,
         .level = level_,
         .gauge = std::string(why_.gauge),
         .measured = why_.measured,

@@ -102,6 +102,7 @@ private:
     std::atomic<bool> paid_ = false;                // a debt, since the last look
 
     mutable std::mutex mutex_;  // guards what follows
+    bool known_ = false;
     overload::Pressure pressure_;
     Rates rates_;
     unsigned level_ = 0;
