@@ -42,11 +42,15 @@ struct {
 /* `address` as in struct vigia_flow: IPv4 is mapped. */
 static __always_inline bool vigia_is_listed(const __u8 *address)
 {
-	struct vigia_prefix4 prefix4 = {.bits = 32};
-	struct vigia_prefix6 prefix6 = {.bits = 128};
+	struct vigia_prefix4 prefix4 = {};
+	struct vigia_prefix6 prefix6 = {};
 	__u32 *listed = 0, zero = 0;
 	void *list;
 
+	/* Not in the initialiser: it would be a constant in .rodata, a section without a variable,
+	 * for which kernels before 5.12 refuse the types of the whole object. */
+	prefix4.bits = 32;
+	prefix6.bits = 128;
 	if (vigia_is_mapped(address)) {
 		list = bpf_map_lookup_elem(&vigia_slot4, &zero);
 		__builtin_memcpy(prefix4.address, address + 12, sizeof(prefix4.address));

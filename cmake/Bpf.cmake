@@ -49,6 +49,9 @@ function(vigia_bpf_object name flags)
   add_custom_command(
     OUTPUT "${header}" "${linked}"
     COMMAND "${BPFTOOL}" gen object "${linked}" ${objects}
+    # See vigia_is_listed(): old kernels refuse the types of an object that has one.
+    COMMAND sh -c "! \"$1\" btf dump file \"$2\" | grep -F \"DATASEC '.rodata'\"" -- "${BPFTOOL}"
+            "${linked}"
     COMMAND sh -c "\"$1\" gen skeleton \"$2\" name \"$3\" > \"$4\"" -- "${BPFTOOL}" "${linked}"
             "vigia_${name}" "${header}"
     DEPENDS ${objects}

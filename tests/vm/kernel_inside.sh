@@ -112,7 +112,10 @@ TOML
         >/srv/watched/e
     check "fanotify: the test file is taken away" within 180 quarantined
     check "the detection names who wrote it" within 60 event detection \
-        '.vigia.event=="threat-detected" and (.evidences[0].process.file.path | endswith("bash"))'
+        '.vigia.event=="threat-detected" and
+            ([.evidences[]?.process.file.path // ""] | any(endswith("bash")))'
+    say "evidence" "$(vigia --json events --class detection --limit 100 |
+        jq -c 'select(.vigia.event=="threat-detected") | [.evidences, .message]' | tail -n 1 | tr '|' ' ' | cut -c 1-600)"
     check "the books balance" within 60 balanced
     check "nothing lost" none_lost
     kill "$daemon"
