@@ -38,7 +38,6 @@ inline Facts sound() {
     facts.selinux.module_command = "semodule -i /usr/share/vigia/selinux/vigia-bpf.pp";
     facts.other_scanners = Fact<std::vector<Facts::OtherScanner>>::known({}, "proc");
     facts.programs.tried = true;
-    facts.overload.known = true;
     return facts;
 }
 
