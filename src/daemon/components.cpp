@@ -90,12 +90,9 @@ Components::~Components() {
     sources_.clear();
     on_demand_.reset();
     monitor_.reset();
-    if (walker_) {
-        walker_->stop();
-    }
-    pipeline_.reset();  // its lanes still put off what they cannot judge any more
-    overload_.reset();
     walker_.reset();
+    overload_.reset();
+    pipeline_.reset();
     kernel_.reset();
     if (cache_) {
         (void)cache_->flush();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -56,8 +55,7 @@ public:
     // Any thread, as those that follow: the kernel's queue of file events ran over.
     void on_overflow();
 
-    // There is a storm, or something was lost a moment ago and we have not looked yet.
-    [[nodiscard]] bool is_busy() const;
+    [[nodiscard]] bool is_busy() const { return parts_.pipeline.level() > 0; }
 
     void describe(Facts& facts) const;
     void report(Status& status) const;
@@ -98,11 +96,7 @@ private:
     bool overflow_told_ = false;
     std::optional<BootTime> looked_at_programs_;
 
-    std::atomic<std::int64_t> overflow_at_ns_ = 0;  // boot time
-    std::atomic<bool> paid_ = false;                // a debt, since the last look
-
     mutable std::mutex mutex_;  // guards what follows
-    bool known_ = false;
     overload::Pressure pressure_;
     Rates rates_;
     unsigned level_ = 0;

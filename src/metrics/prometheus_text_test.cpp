@@ -55,6 +55,9 @@ TEST(PrometheusText, LeavesOutWhatIsNotKnown) {
     const auto text = to_prometheus(some_status(), {}, "1.2");
     EXPECT_EQ(text.find(R"(vigia_events_lost_total{class="file"})"), std::string::npos) << text;
     EXPECT_TRUE(has_line(text, R"(vigia_events_lost_total{class="exec"} 0)")) << text;
+    EXPECT_TRUE(has_line(text, "vigia_load_level 0")) << text;
+    EXPECT_TRUE(has_line(text, R"(vigia_catch_up{state="none"} 1)")) << text;
+    EXPECT_TRUE(has_line(text, "vigia_events_tainted 0")) << text;
     EXPECT_EQ(text.find("vigia_definitions_age_seconds"), std::string::npos);
     EXPECT_EQ(text.find("vigia_selftest_ok"), std::string::npos);
 }

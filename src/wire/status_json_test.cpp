@@ -99,6 +99,13 @@ TEST(StatusJson, HasEveryKeyOfTheContract) {
                      "recovered"});
     }
     EXPECT_TRUE(json["faults"].is_array());
+    expect_keys(json["load"], {"level", "reason", "since", "events_per_second", "ring_percent"});
+    expect_keys(json["load"]["events_per_second"], {"offered", "delivered", "deferred"});
+    expect_keys(json["catch_up"],
+                {"state", "since", "files_found", "folders_walked", "without_ctime"});
+    EXPECT_EQ(json["catch_up"]["state"], "none");
+    EXPECT_TRUE(json["catch_up"]["share"].is_null());
+    EXPECT_TRUE(json["catch_up"]["tainted_since"].is_null());
 }
 
 TEST(StatusJson, ValuesHaveTheirTypesAndTimesAreUtc) {
