@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,6 +29,7 @@
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_store.h"
+#include "daemon/program_costs.h"
 #include "daemon/reporter.h"
 #include "daemon/responder.h"
 #include "daemon/selftest.h"
@@ -39,6 +41,7 @@
 #include "model/facts.h"
 #include "model/host/accounts.h"
 #include "model/host_facts.h"
+#include "model/program_load.h"
 #include "model/status.h"
 #include "response/quarantine.h"
 #include "scan/examiner.h"
@@ -93,6 +96,9 @@ public:
 
     [[nodiscard]] const PolicyStore& policies() const { return policies_; }
 
+    // Who costs what, with advice; most expensive of the last ten seconds first. Any thread.
+    [[nodiscard]] std::vector<ProgramLoad> busiest_programs();
+
     // Announces the end in the journal; the parts end with the object.
     void say_goodbye(const std::string& why);
 
@@ -117,6 +123,10 @@ private:
     void recover_quarantine();
     void move_watermark();
     void start_kernel_monitor();
+    void make_program_costs();
+    void count_programs();
+    [[nodiscard]] std::string path_of_program(
+        const sensors::KernelSensor::ProgramActivity& program);
     void collect_programs(Facts& facts);
     void report_kernel(Status& status) const;
     Result<> start_health();
@@ -159,6 +169,7 @@ private:
     std::unique_ptr<scan::Examiner> examiner_;
     std::unique_ptr<Responder> responder_;
     std::unique_ptr<response::Quarantine> quarantine_;
+    std::unique_ptr<ProgramCosts> costs_;
     std::unique_ptr<KernelMonitor> kernel_;
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
@@ -173,7 +184,8 @@ private:
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
     std::atomic<bool> stopping_ = false;
-    std::optional<BootTime> moved_at_;  // the watermark; the loop's, as the next
+    std::map<ProgramId, std::string> program_paths_;  // the loop's, as the two below
+    std::optional<BootTime> moved_at_;                // the watermark
     std::uint64_t offered_at_move_ = 0;
     UniqueFd mount_watch_;
     UniqueFd policy_watch_;

@@ -110,6 +110,33 @@ KernelSensor::Observer KernelMonitor::observer() {
             .on_batch_end = [this] { activity_.on_batch_end(); }};
 }
 
+KernelSensor::Observer KernelMonitor::looking_observer() {
+    auto observer = this->observer();
+    observer.on_process = [this](ProcessEvent&& event) {
+        const auto& who = std::visit(
+            [](const auto& one) -> const ProcessKey& {
+                using T = std::remove_cvref_t<decltype(one)>;
+                if constexpr (std::is_same_v<T, ProcessExec>) {
+                    return one.process.who.key;
+                } else if constexpr (std::is_same_v<T, ProcessFork>) {
+                    return one.child.key;
+                } else {
+                    return one.process.key;
+                }
+            },
+            event);
+        const auto pid = who.pid;
+        activity_.on_process(std::move(event));
+        options_.on_looked(pid, Clock::boot());
+    };
+    observer.on_flow = [this](FlowEvent&& event) {
+        const auto pid = event.owner.key.pid;
+        activity_.on_flow(std::move(event));
+        options_.on_looked(pid, Clock::boot());
+    };
+    return observer;
+}
+
 // Until somebody wants something, a feed file changes, or it is time.
 void KernelMonitor::sleep_until_due() {
     auto until = Clock::boot() + kLook;
@@ -309,7 +336,7 @@ void KernelMonitor::plan_retry(const KernelRungs& rungs) {
 
 void KernelMonitor::adopt(KernelRungs rungs, const KernelWish& wish) {
     plan_retry(rungs);
-    look_instead(rungs, wish, observer());
+    look_instead(rungs, wish, looking_observer());
     log::info("processes: " + (rungs.processes.empty() ? "off" : rungs.processes) +
               ", network: " + (rungs.network.empty() ? "off" : rungs.network));
     {
@@ -351,6 +378,15 @@ std::optional<ProcessLine> KernelMonitor::who_did(pid_t pid, BootTime at) {
         (void)sensor->drain(kDrain);  // late is better than not known
     }
     return who_.line_at(pid, at);
+}
+
+std::vector<KernelSensor::ProgramActivity> KernelMonitor::busiest(std::size_t most) const {
+    std::shared_ptr<KernelSensor> sensor;
+    {
+        const std::scoped_lock lock(mutex_);
+        sensor = rungs_.sensor;
+    }
+    return sensor ? sensor->busiest(most) : std::vector<KernelSensor::ProgramActivity>{};
 }
 
 KernelMonitor::State KernelMonitor::state() const {

@@ -99,6 +99,7 @@ void Pipeline::start() {
 void Pipeline::offer(FileActivity&& activity) {
     ++offered_;
     parts_.trace.mark(activity.object, Stage::Event);
+    parts_.costs.on_file(activity.pid, activity.read_at, activity.path_hint);
     const auto priority = priority_of(activity);
     switch (queue_.push(std::move(activity), priority, BootClock::now())) {
         case scan::ScanQueue::Pushed::Added:
@@ -257,6 +258,9 @@ void Pipeline::judge(scan::Pending& pending, const Opened& opened) {
                                 .path_hint = opened.path};
     const auto examination = parts_.examiner.examine(subject, *policy->policy);
     parts_.trace.mark(activity.object, Stage::Verdict);
+    if (examination.engine_time.count() > 0) {
+        parts_.costs.on_scan(activity.pid, activity.read_at, examination.engine_time);
+    }
     const auto& verdict = examination.verdict;
     if (verdict.kind == VerdictKind::Failed) {
         try_again(pending, opened.path, verdict);

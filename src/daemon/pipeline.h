@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/file_monitor.h"
+#include "daemon/program_costs.h"
 #include "daemon/responder.h"
 #include "daemon/trace.h"
 #include "daemon/walker.h"
@@ -40,6 +41,7 @@ public:
         Walker& walker;
         Reporter& reporter;
         Trace& trace;
+        ProgramCosts& costs;
     };
 
     struct Counters {
