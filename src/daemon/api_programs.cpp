@@ -40,7 +40,7 @@ json load_json(const ProgramLoad& load) {
     for (const auto& folder : load.writes) {
         object["writes"].push_back(utf8_lossy(folder));
     }
-    object["exclusion"] = load.exclusion;
+    object["exclusion"] = utf8_lossy(load.exclusion);
     object["warning"] = load.warning;
     return object;
 }
@@ -246,10 +246,10 @@ Response suggest_exclusions(Components& parts, const Request& /*request*/) {
     for (const auto& suggestion : parts.suggestions()) {
         json entry{{"rule", rule_json(suggestion.rule)}};
         wire::put_bytes(entry, "program", suggestion.program);
-        entry["user"] = suggestion.user;
+        entry["user"] = utf8_lossy(suggestion.user);
         entry["share"] = suggestion.share;
         entry["warning"] = suggestion.warning;
-        entry["command"] = suggestion.command;
+        entry["command"] = utf8_lossy(suggestion.command);
         body["suggestions"].push_back(std::move(entry));
     }
     return ok_json(body);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -108,7 +109,8 @@ std::optional<policy::ExclusionRule> rule_for(const ProgramLoad& load, const Adv
     policy::ExclusionRule rule{
         .kind = policy::RuleKind::Process, .value = load.path, .user = load.user};
     // A user without a name cannot be named in a policy.
-    if (!rule.user.empty() && rule.user.find_first_not_of("0123456789") == std::string::npos) {
+    if (rule.user.find_first_not_of("0123456789") == std::string::npos ||
+        !is_valid_utf8(rule.user)) {
         rule.user.clear();
     }
     const bool possible = load.path.starts_with('/') && is_valid_utf8(load.path) &&
@@ -201,7 +203,9 @@ std::vector<Suggestion> suggest(const ProgramCosts::Report& report, const Adviso
                            .command = command_for(place, share, advisor)});
         }
     }
-    std::ranges::stable_sort(all, std::greater{}, &Suggestion::share);
+    std::ranges::sort(all, [](const Suggestion& one, const Suggestion& other) {
+        return std::tie(other.share, one.rule.value) < std::tie(one.share, other.rule.value);
+    });
     all.resize(std::min(all.size(), kMostSuggestions));
     return all;
 }

@@ -60,7 +60,7 @@ TEST(Suggestions, QuoteWhateverTheProgramIsCalled) {
     const auto load =
         advised({.path = "/srv/it's $(x)\n", .user = "1234", .share = 0.5}, advisor());
     EXPECT_EQ(load.exclusion,
-              "vigia exclusions add busy-it_s___x__ --process $'/srv/it\\'s $(x)\\n' "
+              "vigia exclusions add busy-it_s___x__ --process $'/srv/it\\'s $(x)\\x0a' "
               "--reason '50% of the load on 2026-11-26'");
     EXPECT_EQ(advised({.path = "relative", .share = 0.5}, advisor()).exclusion, "");
     EXPECT_EQ(advised({.path = "", .share = 0.5}, advisor()).exclusion, "");

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -38,8 +39,9 @@ void order(std::vector<json>& programs, const std::string& by) {
                       : by == "seconds" ? "scan_seconds"
                                         : nullptr;
     if (key != nullptr) {  // by cost: as the daemon tells them
-        std::ranges::stable_sort(programs, [&](const json& one, const json& other) {
-            return one.value(key, 0.0) > other.value(key, 0.0);
+        std::ranges::sort(programs, [&](const json& one, const json& other) {
+            return std::pair(other.value(key, 0.0), one.value("path", "")) <
+                   std::pair(one.value(key, 0.0), other.value("path", ""));
         });
     }
 }
@@ -52,41 +54,59 @@ std::string cut(std::string text, std::size_t most) {
         return text;
     }
     std::size_t at = 0;
-    for (std::size_t skipped = 0; at < text.size() && skipped <= length - most; ++at) {
+    for (std::size_t skipped = 0; at < text.size() && skipped <= length - most + 1; ++at) {
         skipped += starts(text[at]) ? 1U : 0U;
     }
     return "…" + text.substr(at > 0 ? at - 1 : 0);
 }
 
-constexpr std::size_t kNumbers = 48;  // columns of everything but program and folders
+constexpr std::size_t kNumbers = 52;  // columns of everything but program and folder
 
-std::string row(const json& program, std::size_t name_width, std::size_t folder_width) {
+// Of the program and of the folder; a folder that is not shown has none.
+struct Widths {
+    std::size_t name = 40;
+    std::size_t folder = 200;
+};
+
+// What fits into so many columns; 0: no matter how many.
+Widths widths_in(std::size_t columns) {
+    constexpr std::size_t kLeastName = 16;
+    constexpr std::size_t kRoomForBoth = 48;
+    if (columns == 0) {
+        return {};
+    }
+    const auto room = columns > kNumbers ? columns - kNumbers : 0;
+    return room >= kRoomForBoth ? Widths{.name = room / 2, .folder = room - room / 2}
+                                : Widths{.name = std::max(kLeastName, room), .folder = 0};
+}
+
+std::string row(const json& program, Widths widths) {
     auto name = printable_member(program, "path");
     const auto writes = program.value("writes", json::array());
     const auto folder = writes.empty() || !writes.front().is_string()
                             ? std::string{}
                             : printable(writes.front().get<std::string>());
     return fmt::format("{} {} {:>5} {:>9.1f} {:>6} {:>8.2f} {:>5.1f}%  {}",
-                       padded(cut(name.empty() ? "?" : name, name_width), name_width),
+                       padded(cut(name.empty() ? "?" : name, widths.name), widths.name),
                        padded(cut(printable_member(program, "user"), 10), 10),
                        program.value("processes", 0U),
                        program.value("events_per_second", 0.0),
                        program.value("scans", std::uint64_t{0}),
                        program.value("scan_seconds", 0.0),
                        program.value("share", 0.0) * 100,
-                       cut(folder, folder_width));
+                       widths.folder == 0 ? "" : cut(folder, widths.folder));
 }
 
-std::string heading(const Context& context, std::size_t name_width) {
+std::string heading(const Context& context, Widths widths) {
     return fmt::format("{} {} {:>5} {:>9} {:>6} {:>8} {:>6}  {}",
-                       padded(context.say({"PROGRAM", "PROGRAMA"}), name_width),
+                       padded(context.say({"PROGRAM", "PROGRAMA"}), widths.name),
                        padded(context.say({"USER", "USUARIO"}), 10),
                        "PROC",
                        context.say({"EVENTS/S", "EVENT./S"}),
                        context.say({"SCANS", "ANÁL."}),
                        context.say({"SCAN S", "ANÁL. S"}),
                        context.say({"SHARE", "PARTE"}),
-                       context.say({"WRITES", "ESCRIBE EN"}));
+                       widths.folder == 0 ? "" : context.say({"WRITES", "ESCRIBE EN"}));
 }
 
 // The lines of the table, at most `rows` of them and `columns` wide; 0: as many as there are.
@@ -95,19 +115,15 @@ std::vector<std::string> table(const Context& context,
                                const std::string& sort,
                                std::size_t rows,
                                std::size_t columns) {
-    constexpr std::size_t kLeastName = 16;
-    constexpr std::size_t kUsualName = 40;
     std::vector<json> programs = body.value("programs", json::array());
     order(programs, sort);
-    const auto room = columns > kNumbers + 2 * kLeastName ? columns - kNumbers - 8 : 0;
-    const auto name_width = room == 0 ? kUsualName : std::max(kLeastName, room / 2);
-    const auto folder_width = room == 0 ? 0 : room - std::min(room, name_width);
-    std::vector<std::string> lines{paint(context, Tone::Strong, heading(context, name_width))};
+    const auto widths = widths_in(columns);
+    std::vector<std::string> lines{paint(context, Tone::Strong, heading(context, widths))};
     for (const auto& program : programs) {
         if (rows != 0 && lines.size() >= rows) {
             break;
         }
-        auto line = row(program, name_width, folder_width);
+        auto line = row(program, widths);
         lines.push_back(program.value("warning", "").empty() ? line
                                                              : paint(context, Tone::Warning, line));
     }
@@ -162,8 +178,11 @@ public:
     }
 
     [[nodiscard]] static winsize size() {
-        winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+        winsize size{};
         ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        if (size.ws_row == 0 || size.ws_col == 0) {  // it does not know
+            size = {.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+        }
         return size;
     }
 
