@@ -138,6 +138,7 @@ Advisor Components::advisor() const {
 
 Components::PolicyEdit Components::edit_policy(const PolicyStore::Edit& edit) {
     const std::scoped_lock one_at_a_time(edit_mutex_);
+    const auto before = policies_.current();
     auto refused = policies_.edit(edit);
     if (!refused) {
         return {.failed = std::move(refused).error()};
@@ -145,7 +146,12 @@ Components::PolicyEdit Components::edit_policy(const PolicyStore::Edit& edit) {
     if (*refused) {
         return {.refused = std::move(*refused)};
     }
-    return {.reloaded = reload_policy()};
+    auto reloaded = reload_policy();
+    // Who watches the file may have been faster than we.
+    if (reloaded.valid) {
+        reloaded.differences = policy::difference(*before->policy, *policies_.current()->policy);
+    }
+    return {.reloaded = std::move(reloaded)};
 }
 
 }  // namespace vigia::daemon

@@ -78,7 +78,9 @@ private:
 
 class Programs : public WatchedDisk {
 protected:
-    Programs() : instance_(options("# a comment that stays\n")) {
+    Programs()
+        : instance_(options("# a comment that stays\n[faults]\nself_heal = false  # owners are "
+                            "ours to change\n")) {
         fs::create_directories(watched_ / "storm");
         fs::create_directories(watched_ / "drizzle");
         fs::create_directories(programs_);
@@ -103,7 +105,8 @@ protected:
 
     [[nodiscard]] std::uint64_t left_out(const std::string& kind) const {
         std::uint64_t sum = 0;
-        for (const auto& set : instance_.json({"exclusions", "list"}).at("sets")) {
+        const auto list = instance_.json({"exclusions", "list"});
+        for (const auto& set : list.at("sets")) {
             for (const auto& rule : set.at("rules")) {
                 sum += rule.at("kind") == kind ? rule.at("left_out").get<std::uint64_t>() : 0;
             }
@@ -112,7 +115,8 @@ protected:
     }
 
     [[nodiscard]] std::uint64_t filtered(const std::string& reason) const {
-        for (const auto& one : instance_.status().at("accounting")) {
+        const auto status = instance_.status();
+        for (const auto& one : status.at("accounting")) {
             if (one.at("class") == "file") {
                 return one.at("filtered").value(reason, std::uint64_t{0});
             }
@@ -190,7 +194,8 @@ TEST_F(Programs, WhatIsSuggestedHelpsAtOnceIsExplainedCountedAndUndone) {
     std::string command;
     ASSERT_TRUE(eventually([&] {
         storm.write_files(50);
-        for (const auto& one : instance_.json({"exclusions", "suggest"}).at("suggestions")) {
+        const auto all = instance_.json({"exclusions", "suggest"});
+        for (const auto& one : all.at("suggestions")) {
             if (one.at("rule").at("kind") == "process" && one.at("program") == storm_.native()) {
                 command = one.at("command");
                 return true;
@@ -335,7 +340,8 @@ TEST_F(Programs, AThreatInAnExclusionIsReportedWithItsRuleAndCounted) {
         }
         return false;
     }));
-    EXPECT_EQ(found.at("vigia").value("exclusion", ""), "samples: threat Eicar-Test-Signature");
+    EXPECT_EQ(found.at("vigia").at("detection").value("exclusion", ""),
+              "samples: threat Eicar-Test-Signature");
     EXPECT_TRUE(fs::exists(watched_ / "sample.com"));
     EXPECT_GT(left_out("threat"), 0U);
 }
