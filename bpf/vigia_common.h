@@ -47,11 +47,11 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } vigia_excluded_programs __weak SEC(".maps");
 
-/* Who causes the events, told or not. */
+/* Who causes the events, told or not, but for our own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct vigia_program);
+	__type(key, struct vigia_program_user);
 	__type(value, struct vigia_program_counters);
 } vigia_programs __weak SEC(".maps");
 
@@ -114,24 +114,26 @@ static __always_inline void vigia_add(__u64 *counter, __u64 n)
 static __always_inline void vigia_note_program(__u32 event_class, const struct vigia_owner *owner)
 {
 	struct vigia_program_counters *known, *fresh;
+	struct vigia_program_user key = {};
 	__u32 zero = 0;
 
 	if (event_class >= VIGIA_CLASSES || !owner->program.inode)
 		return;
-	known = bpf_map_lookup_elem(&vigia_programs, &owner->program);
+	key.program = owner->program;
+	key.uid = owner->uid;
+	known = bpf_map_lookup_elem(&vigia_programs, &key);
 	if (!known) {
 		fresh = bpf_map_lookup_elem(&vigia_no_counters, &zero);
 		if (!fresh)
 			return;
-		bpf_map_update_elem(&vigia_programs, &owner->program, fresh, BPF_NOEXIST);
-		known = bpf_map_lookup_elem(&vigia_programs, &owner->program);
+		bpf_map_update_elem(&vigia_programs, &key, fresh, BPF_NOEXIST);
+		known = bpf_map_lookup_elem(&vigia_programs, &key);
 		if (!known)
 			return;
 	}
 	vigia_add(&known->events[event_class], 1);
 	known->last_ns = vigia_now();
 	known->last_pid = owner->pid;
-	known->uid = owner->uid;
 	__builtin_memcpy(known->comm, owner->comm, sizeof(known->comm));
 }
 
@@ -152,8 +154,9 @@ static __always_inline bool vigia_admit(__u32 event_class, const struct vigia_ow
 	if (!counters || !config)
 		return false; /* cannot be: arrays */
 	vigia_add(&counters->offered, 1);
-	vigia_note_program(event_class, owner);
 	exclusion = bpf_map_lookup_elem(&vigia_excluded, &pid);
+	if (!exclusion || exclusion->reason != VIGIA_REASON_OWN)
+		vigia_note_program(event_class, owner);
 	if (exclusion && exclusion->reason == VIGIA_REASON_OWN)
 		reason = VIGIA_REASON_OWN;
 	else if (!(config->wanted & bit))

@@ -100,11 +100,18 @@ struct vigia_exclusion {
 	__u32 reason;	/* VIGIA_REASON_EXCLUDED or _OWN */
 };
 
+/* Key of vigia_programs. */
+struct vigia_program_user {
+	struct vigia_program program;
+	__u32 uid;
+	__u32 unused; /* zero */
+};
+
 struct vigia_program_counters {
 	__u64 events[VIGIA_CLASSES]; /* offered */
 	__u64 last_ns;
 	__u32 last_pid;
-	__u32 uid;
+	__u32 unused;
 	char comm[VIGIA_COMM_SIZE];
 };
 

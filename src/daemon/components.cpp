@@ -110,6 +110,7 @@ Result<std::unique_ptr<Components>> Components::create(const Options& options, E
     TRY(self->open_storage());
     self->tell_refused(reloaded);
     TRY(self->start_scanning());
+    self->make_program_costs();
     self->start_kernel_monitor();
     TRY(self->start_pipeline());
     TRY(self->start_outlets());
@@ -166,7 +167,8 @@ Result<> Components::start_scanning() {
     responder_ = std::make_unique<Responder>(Responder::Parts{
         .reporter = *reporter_,
         .policies = policies_,
-        .on_journaled = [this](const ObjectId& object) { trace_.mark(object, Stage::Journal); }});
+        .on_journaled = [this](const ObjectId& object) { trace_.mark(object, Stage::Journal); },
+        .effects = effects_});
     quarantine_ =
         TRY(response::Quarantine::open(
                 {.folder = paths_.quarantine},
@@ -205,7 +207,10 @@ Result<> Components::start_pipeline() {
                                                            .responder = *responder_,
                                                            .walker = *walker_,
                                                            .reporter = *reporter_,
-                                                           .trace = trace_},
+                                                           .trace = trace_,
+                                                           .costs = *costs_,
+                                                           .writers = *writers_,
+                                                           .effects = effects_},
                                            scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
     make_overload_monitor();
@@ -252,6 +257,7 @@ Result<> Components::start_timers() {
     using namespace std::chrono_literals;
     sources_.push_back(TRY(loop_.every(3s, [this] { monitor_->check_namespaces(); })));
     sources_.push_back(TRY(loop_.every(5s, [this] { move_watermark(); })));
+    sources_.push_back(TRY(loop_.every(2s, [this] { count_programs(); })));
     TRY(watch_mounts());
     if (const auto watched = watch_policy_file(); !watched) {
         log::warning("policy file is not watched: " + watched.error().message());

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "daemon/crash_log.h"
 #include "daemon/definition_keeper.h"
 #include "daemon/definition_watch.h"
+#include "daemon/exclusion_effects.h"
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
 #include "daemon/host_watch.h"
@@ -29,11 +31,14 @@
 #include "daemon/paths.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_store.h"
+#include "daemon/program_costs.h"
 #include "daemon/reporter.h"
 #include "daemon/responder.h"
 #include "daemon/selftest.h"
 #include "daemon/sink_pump.h"
+#include "daemon/suggestions.h"
 #include "daemon/walker.h"
+#include "daemon/writers.h"
 #include "host/installation.h"
 #include "host/root.h"
 #include "journal/journal.h"
@@ -41,6 +46,7 @@
 #include "model/facts.h"
 #include "model/host/accounts.h"
 #include "model/host_facts.h"
+#include "model/program_load.h"
 #include "model/status.h"
 #include "response/quarantine.h"
 #include "scan/examiner.h"
@@ -80,9 +86,6 @@ public:
     // What the journal, the sinks and the API measure of themselves.
     [[nodiscard]] metrics::Outlets outlets() const;
 
-    // Who causes the load, busiest first: the evidence of an overload.
-    [[nodiscard]] std::vector<ProgramLoad> busiest_programs() const;
-
     [[nodiscard]] SelfTestReport self_test() { return self_test_->run(); }
 
     // True while events get their verdicts (feeds the watchdog).
@@ -97,6 +100,26 @@ public:
     [[nodiscard]] response::Quarantine& quarantine() { return *quarantine_; }
 
     [[nodiscard]] const PolicyStore& policies() const { return policies_; }
+
+    // Who costs what, with advice; most expensive of the last ten seconds first. Any thread.
+    [[nodiscard]] std::vector<ProgramLoad> busiest_programs();
+    [[nodiscard]] ProgramCosts::Report program_costs();
+
+    // The rules that would take most load away, over some ten minutes; most first. Any thread.
+    [[nodiscard]] std::vector<Suggestion> suggestions();
+
+    // Puts a changed text into the policy file and carries it out. Any thread.
+    struct PolicyEdit {
+        std::optional<policy::EditRefusal> refused = {};
+        std::optional<Error> failed = {};  // of the file
+        PolicyStore::Reloaded reloaded = {};
+    };
+
+    [[nodiscard]] PolicyEdit edit_policy(const PolicyStore::Edit& edit);
+
+    [[nodiscard]] const ExclusionEffects& effects() const { return effects_; }
+
+    [[nodiscard]] WallTime now() const { return clock_.wall(); }
 
     // Announces the end in the journal; the parts end with the object.
     void say_goodbye(const std::string& why);
@@ -124,6 +147,11 @@ private:
     void recover_quarantine();
     void move_watermark();
     void start_kernel_monitor();
+    void make_program_costs();
+    void count_programs();
+    [[nodiscard]] Advisor advisor() const;
+    [[nodiscard]] std::string path_of_program(
+        const sensors::KernelSensor::ProgramActivity& program);
     void collect_programs(Facts& facts);
     void report_kernel(Status& status) const;
     Result<> start_health();
@@ -160,6 +188,7 @@ private:
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<Reporter> reporter_;
     Trace trace_;
+    ExclusionEffects effects_;
     std::unique_ptr<scan::VerdictCache> cache_;
     std::unique_ptr<scan::HashService> hasher_;
     std::unique_ptr<DefinitionKeeper> definitions_;
@@ -167,6 +196,8 @@ private:
     std::unique_ptr<scan::Examiner> examiner_;
     std::unique_ptr<Responder> responder_;
     std::unique_ptr<response::Quarantine> quarantine_;
+    std::unique_ptr<ProgramCosts> costs_;
+    std::unique_ptr<Writers> writers_;
     std::unique_ptr<KernelMonitor> kernel_;
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
@@ -178,11 +209,13 @@ private:
     mutable std::mutex outlets_mutex_;    // guards journald_
     std::unique_ptr<SinkPump> journald_;  // while policy wants it
     std::mutex reload_mutex_;             // one reload at a time
+    std::mutex edit_mutex_;               // one change of the policy file at a time
     mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};
     std::atomic<bool> stopping_ = false;
-    std::optional<BootTime> moved_at_;  // the watermark; the loop's, as the next
+    std::map<ProgramId, std::string> program_paths_;  // the loop's, as the two below
+    std::optional<BootTime> moved_at_;                // the watermark
     std::uint64_t offered_at_move_ = 0;
     UniqueFd mount_watch_;
     UniqueFd policy_watch_;

@@ -6,11 +6,12 @@
 namespace vigia::daemon {
 
 void Components::start_kernel_monitor() {
-    kernel_ = std::make_unique<KernelMonitor>(
-        KernelMonitor::Options{.policies = policies_,
-                               .reporter = *reporter_,
-                               .cache = paths_.state / "btf",
-                               .on_change = [this] { poke_health(); }});
+    kernel_ = std::make_unique<KernelMonitor>(KernelMonitor::Options{
+        .policies = policies_,
+        .reporter = *reporter_,
+        .cache = paths_.state / "btf",
+        .on_change = [this] { poke_health(); },
+        .on_looked = [this](pid_t pid, BootTime at) { costs_->on_event(pid, at); }});
     responder_->set_who([this](pid_t pid, BootTime at) { return kernel_->who_did(pid, at); });
     kernel_->start();
 }

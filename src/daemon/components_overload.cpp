@@ -54,10 +54,6 @@ void Components::make_overload_monitor() {
                                .changed = [this] { poke_health(); }});
 }
 
-std::vector<ProgramLoad> Components::busiest_programs() const {
-    return {};
-}
-
 // From the watermark: whatever the run before had not judged.
 void Components::catch_up_after_start() {
     overload_->restore();

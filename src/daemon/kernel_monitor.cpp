@@ -16,14 +16,12 @@ namespace vigia::daemon {
 namespace {
 
 using sensors::EventClass;
-using sensors::EventClasses;
 using sensors::KernelSensor;
 
 constexpr std::chrono::seconds kFirstPause{2};
 constexpr std::chrono::seconds kLongestPause{60};
 constexpr std::chrono::seconds kLook{60};  // programs of exclusions may have been replaced
 constexpr std::chrono::milliseconds kDrain{500};
-constexpr std::uint32_t kArgumentBytes = 1024;
 
 std::uint64_t sum(const KernelSensor::Counters& counters) {
     auto all = counters.delivered + counters.lost;
@@ -46,21 +44,6 @@ KernelSensor::State settled_state(const KernelSensor& sensor) {
         state = sensor.state();
     }
     return state;
-}
-
-// What the kernel still tells. Without the forks a parent that never executed anything is asked of
-// /proc; without the ends a number's next use tells of them, and what is left is put right when the
-// level falls (end_missing).
-EventClasses admitted_at(unsigned level) {
-    using enum EventClass;
-    if (level == 0) {
-        return EventClasses::all();
-    }
-    EventClasses admitted{Exec, Connect, Owner, Block};
-    if (level == 1) {
-        admitted |= {Exit};
-    }
-    return admitted;
 }
 
 void add(KernelSensor::Counters& to, const KernelSensor::Counters& one) {
@@ -123,6 +106,33 @@ KernelSensor::Observer KernelMonitor::observer() {
     return {.on_process = [this](ProcessEvent&& event) { activity_.on_process(std::move(event)); },
             .on_flow = [this](FlowEvent&& event) { activity_.on_flow(std::move(event)); },
             .on_batch_end = [this] { activity_.on_batch_end(); }};
+}
+
+KernelSensor::Observer KernelMonitor::looking_observer() {
+    auto observer = this->observer();
+    observer.on_process = [this](ProcessEvent&& event) {
+        const auto& who = std::visit(
+            [](const auto& one) -> const ProcessKey& {
+                using T = std::remove_cvref_t<decltype(one)>;
+                if constexpr (std::is_same_v<T, ProcessExec>) {
+                    return one.process.who.key;
+                } else if constexpr (std::is_same_v<T, ProcessFork>) {
+                    return one.child.key;
+                } else {
+                    return one.process.key;
+                }
+            },
+            event);
+        const auto pid = who.pid;
+        activity_.on_process(std::move(event));
+        options_.on_looked(pid, Clock::boot());
+    };
+    observer.on_flow = [this](FlowEvent&& event) {
+        const auto pid = event.owner.key.pid;
+        activity_.on_flow(std::move(event));
+        options_.on_looked(pid, Clock::boot());
+    };
+    return observer;
 }
 
 // Until somebody wants something, a feed file changes, or it is time.
@@ -223,86 +233,6 @@ void KernelMonitor::arrange(const PolicyInForce& policy) {
     }
 }
 
-void KernelMonitor::set_level(unsigned level) {
-    {
-        const std::scoped_lock lock(mutex_);
-        level_ = level;
-    }
-    refresh();
-}
-
-KernelSensor::Load KernelMonitor::load() const {
-    std::shared_ptr<KernelSensor> sensor;
-    KernelSensor::Load load;
-    {
-        const std::scoped_lock lock(mutex_);
-        sensor = rungs_.sensor;
-        load = load_before_;
-    }
-    if (sensor) {
-        const auto now = sensor->load();
-        load.ring_fill = now.ring_fill;
-        load.offered += now.offered;
-        load.delivered += now.delivered;
-        load.lost += now.lost;
-    }
-    return load;
-}
-
-// After a time in which the ends of processes were not told: who has ended meanwhile.
-void KernelMonitor::follow_level() {
-    unsigned level = 0;
-    {
-        const std::scoped_lock lock(mutex_);
-        level = level_;
-    }
-    const auto before = std::exchange(level_in_force_, level);
-    const auto sensor = rungs_.sensor;
-    if (level >= before || !sensor || !rungs_.processes.starts_with("ebpf")) {
-        return;
-    }
-    const auto taken = Clock::boot();
-    if (const auto processes = sensor->processes(); processes && !processes->empty()) {
-        tree_.seed(*processes);
-        tree_.end_missing(*processes, taken);
-    }
-}
-
-sensors::KernelSettings KernelMonitor::settings_of(const Policy& policy) const {
-    sensors::KernelSettings settings{
-        .wanted = {},
-        .argument_bytes = policy.processes.capture_command_line ? kArgumentBytes : 0U,
-        .kill_memory_files = policy.processes.memfd_execute == MemfdExecute::Kill,
-        .block_mode = policy.network.mode == NetworkMode::Block ? sensors::BlockMode::Block
-                                                                : sensors::BlockMode::Audit};
-    using enum EventClass;
-    const auto& kept = policy.network.events;
-    const bool opens = std::ranges::find(kept, NetworkTelemetry::Open) != kept.end();
-    const bool closes = std::ranges::find(kept, NetworkTelemetry::Close) != kept.end();
-    settings.wanted |= {Block};
-    if (policy.processes.monitor) {
-        settings.wanted |= {Exec, Fork, Exit};
-    }
-    if (opens) {
-        settings.wanted |= {Connect, Accept};
-    }
-    if (closes) {
-        settings.wanted |= {Close};
-    }
-    if (opens || closes) {
-        settings.wanted |= {Udp};
-    }
-    if (!policy.network.loopback) {
-        settings.no_loopback = {Connect, Accept, Close, Udp};
-    }
-    const std::scoped_lock lock(mutex_);
-    settings.admitted = admitted_at(level_);
-    if (level_ > 0) {
-        settings.quiet_loopback = {Connect, Accept, Close, Udp};
-    }
-    return settings;
-}
-
 void KernelMonitor::close_sensors() {
     KernelRungs closed;
     {
@@ -380,7 +310,7 @@ void KernelMonitor::plan_retry(const KernelRungs& rungs) {
 
 void KernelMonitor::adopt(KernelRungs rungs, const KernelWish& wish) {
     plan_retry(rungs);
-    look_instead(rungs, wish, observer());
+    look_instead(rungs, wish, looking_observer());
     log::info("processes: " + (rungs.processes.empty() ? "off" : rungs.processes) +
               ", network: " + (rungs.network.empty() ? "off" : rungs.network));
     {
@@ -422,6 +352,15 @@ std::optional<ProcessLine> KernelMonitor::who_did(pid_t pid, BootTime at) {
         (void)sensor->drain(kDrain);  // late is better than not known
     }
     return who_.line_at(pid, at);
+}
+
+std::vector<KernelSensor::ProgramActivity> KernelMonitor::busiest(std::size_t most) const {
+    std::shared_ptr<KernelSensor> sensor;
+    {
+        const std::scoped_lock lock(mutex_);
+        sensor = rungs_.sensor;
+    }
+    return sensor ? sensor->busiest(most) : std::vector<KernelSensor::ProgramActivity>{};
 }
 
 KernelMonitor::State KernelMonitor::state() const {

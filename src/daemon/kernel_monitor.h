@@ -36,6 +36,9 @@ public:
         Reporter& reporter;
         std::filesystem::path cache;      // folder for types derived from headers
         std::function<void()> on_change;  // the state is another one; any thread
+        // Whose doing something was that was seen by looking: without the kernel's programs nobody
+        // counts. Must not block.
+        std::function<void(pid_t, BootTime)> on_looked = [](pid_t, BootTime) {};
     };
 
     explicit KernelMonitor(Options options);
@@ -59,6 +62,17 @@ public:
 
     // Whose doing something was that was heard of at `at`, with what the kernel has told until now.
     [[nodiscard]] std::optional<ProcessLine> who_did(pid_t pid, BootTime at);
+
+    // The same for many, and at once: what has been told until now is enough. Thread-safe.
+    [[nodiscard]] std::optional<ProcessInfo> last_of(pid_t pid, BootTime at) const {
+        return tree_.last_before(pid, at);
+    }
+
+    [[nodiscard]] std::string user_name(unsigned uid) { return who_.name_of(uid); }
+
+    // Whom the kernel has counted most events of, since its sensor was opened.
+    [[nodiscard]] std::vector<sensors::KernelSensor::ProgramActivity> busiest(
+        std::size_t most) const;
 
     struct Half {
         bool wanted = false;
@@ -114,6 +128,7 @@ private:
     void watch_feeds(const Policy::Network& network);
     [[nodiscard]] sensors::KernelSettings settings_of(const Policy& policy) const;
     [[nodiscard]] sensors::KernelSensor::Observer observer();
+    [[nodiscard]] sensors::KernelSensor::Observer looking_observer();
 
     Options options_;
     process_tree::ProcessTree tree_;

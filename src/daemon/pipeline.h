@@ -10,10 +10,13 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/exclusion_effects.h"
 #include "daemon/file_monitor.h"
+#include "daemon/program_costs.h"
 #include "daemon/responder.h"
 #include "daemon/trace.h"
 #include "daemon/walker.h"
+#include "daemon/writers.h"
 #include "scan/examiner.h"
 #include "scan/scan_queue.h"
 
@@ -40,6 +43,9 @@ public:
         Walker& walker;
         Reporter& reporter;
         Trace& trace;
+        ProgramCosts& costs;
+        Writers& writers;
+        ExclusionEffects& effects;
     };
 
     struct Counters {
@@ -101,6 +107,7 @@ private:
     [[nodiscard]] bool has_left(const std::string& path, const std::string& hint) const;
     void judge(scan::Pending& pending, const Opened& opened);
     void try_again(scan::Pending& pending, const std::string& path, const Verdict& verdict);
+    [[nodiscard]] bool is_of_excluded_program(const FileActivity& activity);
     void skip(const std::string& reason);
     void push(FileActivity&& activity, scan::Priority priority);
     void put_off(FileSystemId fs);

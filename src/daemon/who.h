@@ -37,6 +37,8 @@ public:
         return users_.uid_of(user);
     }
 
+    [[nodiscard]] std::string name_of(unsigned uid) { return users_.name_of(uid); }
+
 private:
     [[nodiscard]] ProcessFacts facts_of(const ProcessInfo& process);
 

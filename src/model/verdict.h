@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct Verdict {
     bool limit_hit = false;  // the engine stopped early (size, recursion): clean "as far as looked"
     std::optional<Sha256> sha256 = {};
     std::uint64_t size = 0;  // bytes of the content judged
+    // That a worker was busy with it, attempts that failed included. Of this time only: what is
+    // remembered has none.
+    std::chrono::nanoseconds engine_time = {};
 };
 
 [[nodiscard]] constexpr const char* to_string(VerdictKind kind) noexcept {

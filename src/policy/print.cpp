@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "policy/literals.h"
 #include "policy/policy_file.h"
 #include "policy/schema.h"
 #include "policy/tree.h"
@@ -25,29 +26,6 @@ namespace vigia::policy {
 namespace {
 
 using Json = nlohmann::ordered_json;  // in the order of the file
-
-std::string date_text(std::chrono::sys_days day) {
-    const std::chrono::year_month_day date(day);
-    return fmt::format("{:04}-{:02}-{:02}",
-                       static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()));
-}
-
-std::string toml_string(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            result += '\\';
-            result += c;
-        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-            result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            result += c;
-        }
-    }
-    return result + '"';
-}
 
 std::string inline_text(const Node& node);
 
@@ -229,6 +207,29 @@ std::optional<std::string> line_for(const std::string& key, const Node* before, 
 }
 
 }  // namespace
+
+std::string date_text(std::chrono::sys_days day) {
+    const std::chrono::year_month_day date(day);
+    return fmt::format("{:04}-{:02}-{:02}",
+                       static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()));
+}
+
+std::string toml_string(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            result += '\\';
+            result += c;
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            result += c;
+        }
+    }
+    return result + '"';
+}
 
 std::string to_toml(const Policy& policy) {
     const Node document = write_policy(policy);

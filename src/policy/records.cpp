@@ -213,14 +213,14 @@ bool fits_kind(const Node& node, const Context& context) {
     return true;
 }
 
+}  // namespace
+
 bool is_set_name(std::string_view name) {
     return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '-' || c == '_';
     });
 }
-
-}  // namespace
 
 template <typename T>
 std::optional<T> Record<T>::read(const Node& node, const Context& context) {

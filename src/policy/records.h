@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "model/policy.h"
@@ -25,6 +26,9 @@ extern template struct Record<SinkConfig>;
 extern template struct Record<ScanSchedule>;
 extern template struct Record<FaultOverride>;
 extern template struct Record<ProcessExclusion>;
+
+// 1 to 64 letters, digits, - or _: what a bare key of TOML can be.
+[[nodiscard]] bool is_set_name(std::string_view name);
 
 // [exclusions.NAME], any number of them.
 struct ExclusionSets {

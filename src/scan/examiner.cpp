@@ -82,6 +82,7 @@ public:
         }
         quiet_before_ = !subject_.still_written && is_settled(before_) && no_writer();
         Examination examined = with(judge());
+        examined.engine_time = engine_time_;
         examined.stable = judged_size_ == before_.size && still_the_same();
         if (examined.stable && has_identity() && is_of_content(examined.verdict) && is_truthful()) {
             parts_.cache.remember(
@@ -231,6 +232,8 @@ private:
                                  .archives = policy_.files.archives,
                                  .haste = subject_.haste,
                                  .cpu_budget_percent = policy_.scan.cpu_budget_percent});
+        // Whoever shares or remembers this verdict does not pay for it again.
+        engine_time_ += std::exchange(verdict.engine_time, {});
         verdict.source = VerdictSource::Engine;
         verdict.sha256 = sha256;
         verdict.size = content.size;
@@ -245,6 +248,7 @@ private:
     FileIdentity identity_;
     bool quiet_before_ = false;
     std::uint64_t judged_size_ = 0;
+    std::chrono::nanoseconds engine_time_{};
 };
 
 }  // namespace

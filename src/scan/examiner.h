@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +39,7 @@ struct Examination {
     bool stable = false;    // statx after the engine was identical, and nobody could write
                             // (after a hit in the identity cache: nobody can write now;
                             // asked for urgent subjects only, else false)
+    std::chrono::nanoseconds engine_time = {};  // of a worker, for this one; zero: it was not asked
 };
 
 // Identity cache → size limit → sealed copy of small files → SHA-256 → allow/block list → content

@@ -174,6 +174,7 @@ Verdict Service::scan(const Request& request) {
     const detail::Gate::Pass inside(gate_);
     const auto deadline = BootClock::now() + request.queue_timeout;
     Record record;
+    std::chrono::nanoseconds busy{};
     while (true) {
         auto lease = pool_.acquire(
             {.content = request.content, .path = request.path_hint, .size = request.size},
@@ -182,8 +183,11 @@ Verdict Service::scan(const Request& request) {
         if (!lease) {
             return refused(request, lease.error());
         }
+        const auto begun = BootClock::now();
         auto outcome = attempt(request, *lease);
+        busy += BootClock::now() - begun;
         if (outcome) {
+            outcome->engine_time = busy;
             // A worker that has met malware or a limit is not trusted with another file.
             lease->put_back(outcome->kind != VerdictKind::Clean || outcome->limit_hit);
             return *std::move(outcome);
@@ -194,6 +198,7 @@ Verdict Service::scan(const Request& request) {
         }
         record.add(outcome.error(), lease->give_up(outcome.error().how));
         if (auto verdict = record.verdict(request)) {
+            verdict->engine_time = busy;
             return *std::move(verdict);
         }
     }

@@ -205,10 +205,10 @@ Result<> KernelSensor::set_excluded_programs(const std::vector<ProgramExclusion>
 
 std::vector<KernelSensor::ProgramActivity> KernelSensor::busiest(std::size_t most) const {
     const int map = parts_->common().map("vigia_programs");
-    std::vector<vigia_program> keys;
-    vigia_program key{};
+    std::vector<vigia_program_user> keys;
+    vigia_program_user key{};
     constexpr std::size_t kMostPrograms = 8192;  // the kernel's table is half of it
-    for (const vigia_program* previous = nullptr;
+    for (const vigia_program_user* previous = nullptr;
          keys.size() < kMostPrograms && bpf_map_get_next_key(map, previous, &key) == 0;
          previous = &keys.back()) {
         keys.push_back(key);
@@ -220,10 +220,10 @@ std::vector<KernelSensor::ProgramActivity> KernelSensor::busiest(std::size_t mos
             continue;
         }
         ProgramActivity activity{
-            .program = {.device = one.device, .inode = one.inode},
+            .program = {.device = one.program.device, .inode = one.program.inode},
             .comm = {counters.comm, strnlen(counters.comm, sizeof(counters.comm))},
             .pid = static_cast<pid_t>(counters.last_pid),
-            .uid = counters.uid};
+            .uid = one.uid};
         std::ranges::copy(counters.events, activity.events.begin());
         std::uint64_t sum = 0;
         for (const auto count : activity.events) {

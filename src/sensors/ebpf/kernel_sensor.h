@@ -194,7 +194,8 @@ public:
         std::array<std::uint64_t, kEventClassNames.size()> events{};  // offered, filtered or not
     };
 
-    // The programs that caused most events, busiest first.
+    // The programs, each with a user, that caused most events since open(), busiest first. Of so
+    // many that the kernel's table cannot hold them, those seen least recently are forgotten.
     [[nodiscard]] std::vector<ProgramActivity> busiest(std::size_t most) const;
 
 private:

@@ -149,6 +149,31 @@ std::optional<ProcessInfo> read_process(pid_t pid) {
     return process;
 }
 
+std::optional<Runner> read_runner(pid_t pid) {
+    const auto folder =
+        open_at(AT_FDCWD, fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY);
+    if (!folder) {
+        return std::nullopt;
+    }
+    const auto text = text_of(folder->get(), "stat", kMostStat);
+    const auto stat = parse_stat(text);
+    if (!stat || stat->zombie) {
+        return std::nullopt;
+    }
+    Runner runner{
+        .path = link_of(folder->get(), "exe"), .parent = stat->parent, .start_ns = stat->start_ns};
+    ProcessInfo process;
+    read_ids(text_of(folder->get(), "status", kMostStatus), process);
+    if (runner.path.empty()) {
+        return std::nullopt;
+    }
+    if (runner.path.ends_with(kDeleted)) {
+        runner.path.resize(runner.path.size() - kDeleted.size());
+    }
+    runner.uid = process.who.uid;
+    return runner;
+}
+
 std::vector<pid_t> list_pids() {
     std::vector<pid_t> pids;
     const Folder folder(::opendir("/proc"));

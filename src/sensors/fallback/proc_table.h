@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,17 @@ struct ProcStat {
 
 // One process, nothing when it has gone. The program's path is where its link leads now.
 [[nodiscard]] std::optional<ProcessInfo> read_process(pid_t pid);
+
+// Which program a process runs now and for whom: a part of the above that waits for nothing, for
+// threads that may not. Nothing when it has gone, and of the kernel's own.
+struct Runner {
+    std::string path = {};
+    uid_t uid = 0;  // real
+    pid_t parent = 0;
+    std::uint64_t start_ns = 0;
+};
+
+[[nodiscard]] std::optional<Runner> read_runner(pid_t pid);
 
 // All numbers there are now.
 [[nodiscard]] std::vector<pid_t> list_pids();
