@@ -15,7 +15,6 @@
 namespace vigia::daemon {
 namespace {
 
-using sensors::EventClass;
 using sensors::KernelSensor;
 
 constexpr std::chrono::seconds kFirstPause{2};
