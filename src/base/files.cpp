@@ -85,6 +85,14 @@ Result<> write_all(int fd, std::string_view bytes) {
 }
 
 Result<> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
+    return replace_file(path, content, mode, std::nullopt, [] { return true; });
+}
+
+Result<> replace_file(const std::filesystem::path& path,
+                      std::string_view content,
+                      mode_t mode,
+                      std::optional<FileOwner> owner,
+                      const std::function<bool()>& go_on) {
     const auto folder =
         TRY(open_at(AT_FDCWD, path.parent_path().c_str(), O_RDONLY | O_DIRECTORY), "replace file");
     const std::string temporary = "." + path.filename().native() + "." + Uuid::random().text;
@@ -92,8 +100,14 @@ Result<> replace_file(const std::filesystem::path& path, std::string_view conten
         open_at(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
     const auto finish = [&]() -> Result<> {
         TRY(write_all(file.get(), content));
+        if (owner && ::fchown(file.get(), owner->uid, owner->gid) < 0) {
+            return fail_errno("give it to its owner");
+        }
         if (::fchmod(file.get(), mode) < 0 || ::fsync(file.get()) < 0) {
             return fail_errno("make durable");
+        }
+        if (!go_on()) {
+            return fail(std::errc::device_or_resource_busy, "somebody else has changed it");
         }
         if (::renameat(folder.get(), temporary.c_str(), folder.get(), path.filename().c_str()) <
             0) {

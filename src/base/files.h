@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +37,19 @@ namespace vigia {
 [[nodiscard]] Result<> replace_file(const std::filesystem::path& path,
                                     std::string_view content,
                                     mode_t mode);
+
+struct FileOwner {
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+
+// The same for a file that has an owner to be kept. Asks just before the rename whether to go on;
+// if not: EBUSY.
+[[nodiscard]] Result<> replace_file(const std::filesystem::path& path,
+                                    std::string_view content,
+                                    mode_t mode,
+                                    std::optional<FileOwner> owner,
+                                    const std::function<bool()>& go_on);
 
 // Makes the folder (and missing parents, 0755) with exactly this mode and owner if it is not there.
 // An existing folder is left as it is: somebody else's modes are a fault to report, not to hide.

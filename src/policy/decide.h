@@ -27,6 +27,9 @@ struct ProcessFacts {
     bool ancestor_matches_children_rule = false;
 };
 
+// "process /usr/bin/make, user ci": how a match calls a rule for a process.
+[[nodiscard]] std::string rule_text(const ProcessExclusion& rule);
+
 // Compiled exclusions of a policy: matching allocates nothing (a match found copies its names) and
 // is safe on any thread.
 class Exclusions {
@@ -44,7 +47,12 @@ public:
 
     [[nodiscard]] ExclusionMatch match_path(std::string_view path, WallTime now) const;
     [[nodiscard]] ExclusionMatch match_process(const ProcessFacts& process, WallTime now) const;
+    // The rule with `children` that this one, an ancestor, is named in.
+    [[nodiscard]] ExclusionMatch match_child_of(const ProcessFacts& ancestor, WallTime now) const;
     [[nodiscard]] ExclusionMatch match_threat(std::string_view threat, WallTime now) const;
+
+    // There is any, in force or not.
+    [[nodiscard]] bool has_processes() const noexcept;
 
     // Folder rules in force, for the sensor.
     [[nodiscard]] std::vector<std::string> folders(WallTime now) const;

@@ -10,151 +10,22 @@
 #include <vector>
 
 #include "base/text.h"
+#include "policy/edit_rules.h"
 #include "policy/literals.h"
 #include "policy/policy_file.h"
-#include "policy/records.h"
 #include "policy/source_text.h"
-#include "policy/values.h"
 
 namespace vigia::policy {
 namespace {
 
 using Kind = EditRefusal::Kind;
 using Edited = std::expected<std::string, EditRefusal>;
-
-struct KindOfRule {
-    RuleKind kind;
-    std::string_view word;
-    std::string_view key;  // of the policy
-    Parsed<std::string> (*parse)(std::string_view);
-    std::vector<std::string> ExclusionSet::* list;  // null: processes
-};
-
-constexpr std::array kKinds{
-    KindOfRule{RuleKind::Path, "path", "paths", parse_excluded_path, &ExclusionSet::paths},
-    KindOfRule{
-        RuleKind::Wildcard, "wildcard", "wildcards", parse_wildcard, &ExclusionSet::wildcards},
-    KindOfRule{
-        RuleKind::Extension, "extension", "extensions", parse_extension, &ExclusionSet::extensions},
-    KindOfRule{RuleKind::Threat, "threat", "threats", parse_threat, &ExclusionSet::threats},
-    KindOfRule{RuleKind::Process, "process", "processes", parse_path, nullptr}};
-
-const KindOfRule& row_of(RuleKind kind) {
-    return *std::ranges::find(kKinds, kind, &KindOfRule::kind);
-}
-
-std::unexpected<EditRefusal> refuse(Kind kind, std::string message) {
-    return std::unexpected(EditRefusal{.kind = kind, .message = std::move(message)});
-}
-
-// The value as the policy would hold it.
-Edited checked(std::string_view what,
-             std::string_view value,
-             Parsed<std::string> (*parse)(std::string_view)) {
-    if (!is_valid_utf8(value)) {
-        return refuse(Kind::Invalid,
-                      fmt::format("{} '{}' is not valid UTF-8, and a policy can hold nothing else; "
-                                  "a wildcard (* or ?) can stand for such bytes",
-                                  what,
-                                  printable(value)));
-    }
-    auto parsed = parse(value);
-    if (!parsed) {
-        const auto& complaint = parsed.error();
-        return refuse(Kind::Invalid,
-                      fmt::format("{}: {}{}",
-                                  what,
-                                  printable(complaint.message),
-                                  complaint.suggestion.empty()
-                                      ? ""
-                                      : fmt::format(" (did you mean '{}'?)",
-                                                    printable(complaint.suggestion))));
-    }
-    return *std::move(parsed);
-}
-
-std::expected<ExclusionRule, EditRefusal> checked(const ExclusionRule& rule) {
-    const auto& row = row_of(rule.kind);
-    auto value = checked(row.word, rule.value, row.parse);
-    if (!value) {
-        return std::unexpected(std::move(value).error());
-    }
-    ExclusionRule result{.kind = rule.kind, .value = *std::move(value)};
-    if (rule.kind == RuleKind::Process) {
-        result.user = rule.user;
-        result.children = rule.children;
-    } else if (!rule.user.empty() || rule.children) {
-        return refuse(Kind::Invalid, "a user and children belong to a process rule only");
-    }
-    if (!result.user.empty()) {
-        if (const auto user = checked("user", result.user, parse_word); !user) {
-            return std::unexpected(user.error());
-        }
-    }
-    return result;
-}
-
-std::expected<ExclusionAddition, EditRefusal> checked(const ExclusionAddition& addition,
-                                                      std::chrono::sys_days today) {
-    if (!is_set_name(addition.set)) {
-        return refuse(Kind::Invalid,
-                      fmt::format("'{}' cannot name a set: 1 to 64 letters, digits, - or _",
-                                  printable(addition.set.substr(0, 64))));
-    }
-    auto rule = checked(addition.rule);
-    if (!rule) {
-        return std::unexpected(std::move(rule).error());
-    }
-    if (!addition.reason.empty()) {
-        if (const auto reason = checked("reason", addition.reason, parse_label); !reason) {
-            return std::unexpected(reason.error());
-        }
-    }
-    if (addition.expires && *addition.expires <= today) {
-        return refuse(
-            Kind::Invalid,
-            fmt::format("it would have expired already on {}", date_text(*addition.expires)));
-    }
-    auto result = addition;
-    result.rule = *std::move(rule);
-    return result;
-}
-
-std::string value_text(const ExclusionRule& rule) {
-    if (rule.kind != RuleKind::Process) {
-        return toml_string(rule.value);
-    }
-    auto text = "{ path = " + toml_string(rule.value);
-    text += rule.user.empty() ? "" : ", user = " + toml_string(rule.user);
-    return text + (rule.children ? ", children = true }" : " }");
-}
-
-bool same(const ProcessExclusion& one, const ExclusionRule& rule) {
-    return one.path == rule.value && one.user == rule.user && one.children == rule.children;
-}
-
-// Where it is in its list of the set; nothing: it is not there.
-std::optional<std::size_t> index_of(const ExclusionSet& set, const ExclusionRule& rule) {
-    const auto list = row_of(rule.kind).list;
-    std::size_t at = 0;
-    std::size_t size = 0;
-    if (list != nullptr) {
-        const auto& values = set.*list;
-        size = values.size();
-        at = static_cast<std::size_t>(std::ranges::find(values, rule.value) - values.begin());
-    } else {
-        size = set.processes.size();
-        at = static_cast<std::size_t>(
-            std::ranges::find_if(set.processes, [&](const auto& one) { return same(one, rule); }) -
-            set.processes.begin());
-    }
-    return at < size ? std::optional(at) : std::nullopt;
-}
-
-bool is_empty(const ExclusionSet& set) {
-    return set.paths.empty() && set.wildcards.empty() && set.extensions.empty() &&
-           set.threats.empty() && set.processes.empty();
-}
+using edits::checked;
+using edits::index_of;
+using edits::is_empty;
+using edits::key_of;
+using edits::refuse;
+using edits::value_text;
 
 std::string canonical(Policy policy) {
     std::ranges::sort(policy.exclusions, {}, &ExclusionSet::name);
@@ -278,7 +149,7 @@ std::string section_of(const ExclusionAddition& addition) {
         section += "expires = " + date_text(*addition.expires) + "\n";
     }
     return section +
-           fmt::format("{} = [{}]", row_of(addition.rule.kind).key, value_text(addition.rule));
+           fmt::format("{} = [{}]", key_of(addition.rule.kind), value_text(addition.rule));
 }
 
 std::string inline_set_of(const ExclusionAddition& addition) {
@@ -287,7 +158,7 @@ std::string inline_set_of(const ExclusionAddition& addition) {
         text += ", expires = " + date_text(*addition.expires);
     }
     return text +
-           fmt::format(", {} = [{}] }}", row_of(addition.rule.kind).key, value_text(addition.rule));
+           fmt::format(", {} = [{}] }}", key_of(addition.rule.kind), value_text(addition.rule));
 }
 
 void offer_new_set(const Source& source,
@@ -321,7 +192,7 @@ void offer_new_key(const Source& source,
                    const ExclusionRule& rule,
                    Candidates& candidates) {
     const auto text = source.text;
-    const auto line = fmt::format("{} = [{}]", row_of(rule.kind).key, value_text(rule));
+    const auto line = fmt::format("{} = [{}]", key_of(rule.kind), value_text(rule));
     const auto newline = std::string(newline_of(text));
     const auto at = source.at(set.value.at);
     if (at < text.size() && text[at] == '{') {
@@ -352,7 +223,7 @@ void offer_for_set(const Source& source,
                    const Member& set,
                    const ExclusionRule& rule,
                    Candidates& candidates) {
-    const auto key = row_of(rule.kind).key;
+    const auto key = key_of(rule.kind);
     const auto* known = set.value.find(key);
     if (known == nullptr) {
         offer_new_key(source, set, rule, candidates);
@@ -452,18 +323,9 @@ void offer_without(const Source& source,
 
 }  // namespace
 
-std::string_view word_for(RuleKind kind) noexcept {
-    return row_of(kind).word;
-}
-
-std::optional<RuleKind> rule_kind(std::string_view word) noexcept {
-    const auto* const found = std::ranges::find(kKinds, word, &KindOfRule::word);
-    return found == kKinds.end() ? std::nullopt : std::optional(found->kind);
-}
-
 Edited add_exclusion(std::string_view text,
-                   const ExclusionAddition& wanted,
-                   std::chrono::sys_days today) {
+                     const ExclusionAddition& wanted,
+                     std::chrono::sys_days today) {
     const auto addition = checked(wanted, today);
     if (!addition) {
         return std::unexpected(addition.error());
@@ -486,12 +348,7 @@ Edited add_exclusion(std::string_view text,
         return std::unexpected(*std::move(disagreement));
     }
     const auto& rule = addition->rule;
-    if (const auto list = row_of(rule.kind).list; list != nullptr) {
-        ((*set).*list).push_back(rule.value);
-    } else {
-        set->processes.push_back(
-            {.path = rule.value, .user = rule.user, .children = rule.children});
-    }
+    edits::append(*set, rule);
     Candidates candidates(after);
     if (const auto* member = source->set(addition->set)) {
         offer_for_set(*source, *member, rule, candidates);
@@ -501,7 +358,9 @@ Edited add_exclusion(std::string_view text,
     return outcome(candidates);
 }
 
-Edited remove_exclusion(std::string_view text, const std::string& name, const ExclusionRule& wanted) {
+Edited remove_exclusion(std::string_view text,
+                        const std::string& name,
+                        const ExclusionRule& wanted) {
     const auto rule = checked(wanted);
     if (!rule) {
         return std::unexpected(rule.error());
@@ -517,16 +376,11 @@ Edited remove_exclusion(std::string_view text, const std::string& name, const Ex
         return refuse(Kind::Unchanged, fmt::format("there is no set '{}'", printable(name)));
     }
     const auto index = index_of(*set, *rule);
-    const auto* values = member->value.find(row_of(rule->kind).key);
+    const auto* values = member->value.find(key_of(rule->kind));
     if (!index || values == nullptr) {
         return refuse(Kind::Unchanged, fmt::format("set {} has no such rule", name));
     }
-    const auto at = static_cast<std::ptrdiff_t>(*index);
-    if (const auto list = row_of(rule->kind).list; list != nullptr) {
-        ((*set).*list).erase(((*set).*list).begin() + at);
-    } else {
-        set->processes.erase(set->processes.begin() + at);
-    }
+    edits::erase(*set, *rule, *index);
     if (is_empty(*set)) {
         Policy without = after;
         std::erase_if(without.exclusions, [&](const auto& one) { return one.name == name; });

@@ -188,8 +188,18 @@ ExclusionMatch Exclusions::match_process(const ProcessFacts& process, WallTime n
             rule->path == process.program && (rule->user.empty() || rule->user == process.user);
         const bool below = rule->children && process.ancestor_matches_children_rule;
         if ((itself || below) && in_force(*set, now)) {
-            return match(*set,
-                         fmt::format("process {}{}", rule->path, itself ? "" : " (its children)"));
+            return match(*set, rule_text(*rule));
+        }
+    }
+    return {};
+}
+
+ExclusionMatch Exclusions::match_child_of(const ProcessFacts& ancestor, WallTime now) const {
+    for (const auto& [rule, set] : impl_->processes) {
+        const bool named =
+            rule->path == ancestor.program && (rule->user.empty() || rule->user == ancestor.user);
+        if (rule->children && named && in_force(*set, now)) {
+            return match(*set, rule_text(*rule));
         }
     }
     return {};
@@ -199,6 +209,14 @@ ExclusionMatch Exclusions::match_threat(std::string_view threat, WallTime now) c
     const auto* rule = find_rule(impl_->threats, plain_threat_name(threat), now);
     return rule == nullptr ? ExclusionMatch{}
                            : match(*rule->set, fmt::format("threat {}", rule->text));
+}
+
+bool Exclusions::has_processes() const noexcept {
+    return !impl_->processes.empty();
+}
+
+std::string rule_text(const ProcessExclusion& rule) {
+    return fmt::format("process {}{}{}", rule.path, rule.user.empty() ? "" : ", user ", rule.user);
 }
 
 std::vector<std::string> Exclusions::folders(WallTime now) const {
