@@ -36,6 +36,7 @@ struct FileActivity {
     std::string path_hint;  // where its name was when the event was read; a hint only
     pid_t pid = 0;          // who did it; 0 unknown
     BootTime read_at{};
+    BootTime after{};    // it happened after this moment, surely; 0: nobody knows when
     UniqueFd file = {};  // descriptor mode (overlay): the object itself
 };
 

@@ -155,7 +155,13 @@ std::optional<Runner> read_runner(pid_t pid) {
     if (!folder) {
         return std::nullopt;
     }
-    Runner runner{.path = link_of(folder->get(), "exe")};
+    const auto text = text_of(folder->get(), "stat", kMostStat);
+    const auto stat = parse_stat(text);
+    if (!stat || stat->zombie) {
+        return std::nullopt;
+    }
+    Runner runner{
+        .path = link_of(folder->get(), "exe"), .parent = stat->parent, .start_ns = stat->start_ns};
     ProcessInfo process;
     read_ids(text_of(folder->get(), "status", kMostStatus), process);
     if (runner.path.empty()) {

@@ -36,6 +36,8 @@ struct ProcStat {
 struct Runner {
     std::string path = {};
     uid_t uid = 0;  // real
+    pid_t parent = 0;
+    std::uint64_t start_ns = 0;
 };
 
 [[nodiscard]] std::optional<Runner> read_runner(pid_t pid);

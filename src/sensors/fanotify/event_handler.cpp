@@ -46,7 +46,8 @@ const wire::FolderEntry* place_now(const wire::FanotifyRecord& record) {
 
 }  // namespace
 
-void EventHandler::begin_batch() {
+void EventHandler::begin_batch(BootTime after) {
+    after_ = after;
     if (auto newest = shared_.map(); newest != map_) {
         resolver_.close_mounts();
         resolver_.forget();
@@ -235,7 +236,8 @@ void EventHandler::deliver(const Event& event, FileChanges changes, std::string 
                      .changes = changes,
                      .path_hint = std::move(path),
                      .pid = event.record.pid,
-                     .read_at = event.at});
+                     .read_at = event.at,
+                     .after = after_});
 }
 
 }  // namespace vigia::sensors

@@ -21,8 +21,8 @@ class EventHandler {
 public:
     explicit EventHandler(Shared& shared) : shared_(shared) {}
 
-    // Takes up the newest map; before each batch.
-    void begin_batch();
+    // Takes up the newest map; before each batch, all of which happened after that moment.
+    void begin_batch(BootTime after);
 
     // Nothing: it was handed on. Takes record.file. `at`: when the batch was read.
     [[nodiscard]] std::optional<Reason> handle(const wire::FanotifyRecord& record, BootTime at);
@@ -64,6 +64,7 @@ private:
     // Files that came into the watch by one of several names: a write through a name outside
     // changes them too. The value is the name inside.
     GenerationCache<ObjectId, std::string> linked_{kLinksRemembered};
+    BootTime after_{};
     BootTime unknown_until_{};
 };
 

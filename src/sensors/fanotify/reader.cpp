@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,13 +128,28 @@ void Reader::wait(std::vector<bool>& ready) {
     }
 }
 
+void Reader::move_horizon(Feed& feed) {
+    if (feed.left > 0) {
+        return;
+    }
+    feed.horizon = feed.looked_at;
+    const auto now = Clock::boot();
+    int waiting = 0;
+    if (::ioctl(feed.source.group.get(), FIONREAD, &waiting) == 0) {
+        feed.looked_at = now;
+        feed.left = waiting;
+    }
+}
+
 void Reader::drain(Feed& feed, const std::stop_token& stop) {
+    move_horizon(feed);
     const ssize_t got = ::read(feed.source.group.get(), buffer_.data(), buffer_.size());
     if (got < 0) {
         note_failed_read(feed, errno);
         return;
     }
-    handle_batch(std::span(buffer_).first(static_cast<std::size_t>(got)), stop);
+    feed.left -= got;
+    handle_batch(std::span(buffer_).first(static_cast<std::size_t>(got)), feed.horizon, stop);
 }
 
 // One event for each read: after the first event of a read the kernel is silent about an error.
@@ -142,7 +158,7 @@ void Reader::drain_descriptors(Feed& feed, const std::stop_token& stop) {
         const ssize_t got =
             ::read(feed.source.group.get(), buffer_.data(), sizeof(fanotify_event_metadata));
         if (got > 0) {
-            handle_batch(std::span(buffer_).first(static_cast<std::size_t>(got)), stop);
+            handle_batch(std::span(buffer_).first(static_cast<std::size_t>(got)), {}, stop);
             continue;
         }
         const int error = got == 0 ? EAGAIN : errno;
@@ -176,7 +192,9 @@ void Reader::note_failed_open(Feed& feed, int error) {
     shared_->accounts().add(tally);
 }
 
-void Reader::handle_batch(std::span<const std::byte> bytes, const std::stop_token& stop) {
+void Reader::handle_batch(std::span<const std::byte> bytes,
+                          BootTime after,
+                          const std::stop_token& stop) {
     const auto at = Clock::boot();
     auto mounts_since = at;
     Tally tally;
@@ -184,7 +202,7 @@ void Reader::handle_batch(std::span<const std::byte> bytes, const std::stop_toke
         failed_ = false;
         shared_->accounts().set_error(name_, "");
     }
-    handler_.begin_batch();
+    handler_.begin_batch(after);
     while (!stop.stop_requested()) {
         const auto record = wire::take_fanotify_record(bytes);
         if (!record) {

@@ -50,6 +50,11 @@ private:
         Source source;
         BootTime due{};          // not looked at before
         bool gathering = false;  // has events; waits for more of them to come and merge
+        // What is read from now on happened after `horizon`: what the queue held at `looked_at`
+        // will have been read when `left` bytes more have been.
+        BootTime horizon{};
+        BootTime looked_at{};
+        std::int64_t left = 0;
     };
 
     Reader(std::string name, std::shared_ptr<Shared> shared, UniqueFd wake);
@@ -57,7 +62,10 @@ private:
     void wait(std::vector<bool>& ready);
     void drain(Feed& feed, const std::stop_token& stop);
     void drain_descriptors(Feed& feed, const std::stop_token& stop);
-    void handle_batch(std::span<const std::byte> bytes, const std::stop_token& stop);
+    static void move_horizon(Feed& feed);
+    void handle_batch(std::span<const std::byte> bytes,
+                      BootTime after,
+                      const std::stop_token& stop);
     void note_failed_read(Feed& feed, int error);
     void note_failed_open(Feed& feed, int error);
     void count(const wire::FanotifyRecord& record, BootTime at, Tally& tally);
