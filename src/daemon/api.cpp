@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "daemon/api_faults.h"
+#include "daemon/api_programs.h"
 #include "daemon/components.h"
 #include "definitions/builtin.h"
 #include "metrics/prometheus_text.h"
@@ -410,6 +411,12 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/policy", Audience::Full, get_policy},
     Route{"GET", "/v1/definitions", Audience::Full, get_definitions},
     Route{"GET", "/v1/scans", Audience::Full, get_scans},
+    Route{"GET", "/v1/top", Audience::Full, get_top},
+    Route{"GET", "/v1/exclusions", Audience::Full, get_exclusions},
+    Route{"GET", "/v1/exclusions/test", Audience::Full, test_exclusions},
+    Route{"GET", "/v1/exclusions/suggest", Audience::Full, suggest_exclusions},
+    Route{"POST", "/v1/exclusions", Audience::Full, post_exclusion},
+    Route{"DELETE", "/v1/exclusions", Audience::Full, delete_exclusion},
     Route{"POST", "/v1/selftest", Audience::Full, post_self_test},
     Route{"POST", "/v1/scans", Audience::Full, post_scan},
     Route{"POST", "/v1/policy/reload", Audience::Full, post_reload},

@@ -167,7 +167,8 @@ Result<> Components::start_scanning() {
     responder_ = std::make_unique<Responder>(Responder::Parts{
         .reporter = *reporter_,
         .policies = policies_,
-        .on_journaled = [this](const ObjectId& object) { trace_.mark(object, Stage::Journal); }});
+        .on_journaled = [this](const ObjectId& object) { trace_.mark(object, Stage::Journal); },
+        .effects = effects_});
     quarantine_ =
         TRY(response::Quarantine::open(
                 {.folder = paths_.quarantine},
@@ -234,7 +235,9 @@ Result<> Components::start_pipeline() {
                                                            .walker = *walker_,
                                                            .reporter = *reporter_,
                                                            .trace = trace_,
-                                                           .costs = *costs_},
+                                                           .costs = *costs_,
+                                                           .writers = *writers_,
+                                                           .effects = effects_},
                                            scan::ScanQueue::Options{.settle = kSettle},
                                            2 * workers + 2);
     // Watching first, then looking back: nothing falls between the two. What was interrupted is

@@ -21,6 +21,7 @@
 #include "daemon/crash_log.h"
 #include "daemon/definition_keeper.h"
 #include "daemon/definition_watch.h"
+#include "daemon/exclusion_effects.h"
 #include "daemon/file_monitor.h"
 #include "daemon/health_monitor.h"
 #include "daemon/host_watch.h"
@@ -34,7 +35,9 @@
 #include "daemon/responder.h"
 #include "daemon/selftest.h"
 #include "daemon/sink_pump.h"
+#include "daemon/suggestions.h"
 #include "daemon/walker.h"
+#include "daemon/writers.h"
 #include "host/root.h"
 #include "journal/journal.h"
 #include "metrics/prometheus_text.h"
@@ -98,6 +101,23 @@ public:
 
     // Who costs what, with advice; most expensive of the last ten seconds first. Any thread.
     [[nodiscard]] std::vector<ProgramLoad> busiest_programs();
+    [[nodiscard]] ProgramCosts::Report program_costs();
+
+    // The rules that would take most load away, over some ten minutes; most first. Any thread.
+    [[nodiscard]] std::vector<Suggestion> suggestions();
+
+    // Puts a changed text into the policy file and carries it out. Any thread.
+    struct PolicyEdit {
+        std::optional<policy::EditRefusal> refused = {};
+        std::optional<Error> failed = {};  // of the file
+        PolicyStore::Reloaded reloaded = {};
+    };
+
+    [[nodiscard]] PolicyEdit edit_policy(const PolicyStore::Edit& edit);
+
+    [[nodiscard]] const ExclusionEffects& effects() const { return effects_; }
+
+    [[nodiscard]] WallTime now() const { return clock_.wall(); }
 
     // Announces the end in the journal; the parts end with the object.
     void say_goodbye(const std::string& why);
@@ -125,6 +145,7 @@ private:
     void start_kernel_monitor();
     void make_program_costs();
     void count_programs();
+    [[nodiscard]] Advisor advisor() const;
     [[nodiscard]] std::string path_of_program(
         const sensors::KernelSensor::ProgramActivity& program);
     void collect_programs(Facts& facts);
@@ -162,6 +183,7 @@ private:
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<Reporter> reporter_;
     Trace trace_;
+    ExclusionEffects effects_;
     std::unique_ptr<scan::VerdictCache> cache_;
     std::unique_ptr<scan::HashService> hasher_;
     std::unique_ptr<DefinitionKeeper> definitions_;
@@ -170,6 +192,7 @@ private:
     std::unique_ptr<Responder> responder_;
     std::unique_ptr<response::Quarantine> quarantine_;
     std::unique_ptr<ProgramCosts> costs_;
+    std::unique_ptr<Writers> writers_;
     std::unique_ptr<KernelMonitor> kernel_;
     std::unique_ptr<FileMonitor> monitor_;
     std::unique_ptr<Walker> walker_;
@@ -180,6 +203,7 @@ private:
     mutable std::mutex outlets_mutex_;    // guards journald_
     std::unique_ptr<SinkPump> journald_;  // while policy wants it
     std::mutex reload_mutex_;             // one reload at a time
+    std::mutex edit_mutex_;               // one change of the policy file at a time
     mutable std::mutex state_mutex_;      // guards the two below
     mutable std::string last_state_ = "starting";
     mutable WallTime state_since_{};

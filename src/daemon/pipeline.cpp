@@ -100,6 +100,10 @@ void Pipeline::offer(FileActivity&& activity) {
     ++offered_;
     parts_.trace.mark(activity.object, Stage::Event);
     parts_.costs.on_file(activity.pid, activity.read_at, activity.path_hint);
+    if (is_of_excluded_program(activity)) {
+        skip("excluded-process");
+        return;
+    }
     const auto priority = priority_of(activity);
     switch (queue_.push(std::move(activity), priority, BootClock::now())) {
         case scan::ScanQueue::Pushed::Added:
@@ -217,6 +221,7 @@ Opened Pipeline::open_object(FileActivity& activity) const {
     const auto policy = parts_.policies.current();
     const auto match = policy->exclusions.match_path(path, parts_.reporter.now());
     if (match.excluded) {
+        parts_.effects.count(match);
         return {.skip = "excluded"};
     }
     // No access time is left behind where the file system allows us to ask for that.
@@ -310,6 +315,20 @@ void Pipeline::try_again(scan::Pending& pending, const std::string& path, const 
     journal::Change change;
     change.events.push_back(std::move(event));
     parts_.reporter.commit(std::move(change));
+}
+
+// Before it is merged with what others did to the same file. A folder that came is walked whoever
+// moved it: what lies in it was written by others.
+bool Pipeline::is_of_excluded_program(const FileActivity& activity) {
+    if (has(activity.changes, FileChange::FolderMovedIn)) {
+        return false;
+    }
+    const auto match =
+        parts_.writers.excluded(activity, parts_.policies.current(), parts_.reporter.now());
+    if (match.excluded) {
+        parts_.effects.count(match);
+    }
+    return match.excluded;
 }
 
 void Pipeline::skip(const std::string& reason) {

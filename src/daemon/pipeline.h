@@ -10,11 +10,13 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/exclusion_effects.h"
 #include "daemon/file_monitor.h"
 #include "daemon/program_costs.h"
 #include "daemon/responder.h"
 #include "daemon/trace.h"
 #include "daemon/walker.h"
+#include "daemon/writers.h"
 #include "scan/examiner.h"
 #include "scan/scan_queue.h"
 
@@ -42,6 +44,8 @@ public:
         Reporter& reporter;
         Trace& trace;
         ProgramCosts& costs;
+        Writers& writers;
+        ExclusionEffects& effects;
     };
 
     struct Counters {
@@ -87,6 +91,7 @@ private:
     [[nodiscard]] bool has_left(const std::string& path, const std::string& hint) const;
     void judge(scan::Pending& pending, const Opened& opened);
     void try_again(scan::Pending& pending, const std::string& path, const Verdict& verdict);
+    [[nodiscard]] bool is_of_excluded_program(const FileActivity& activity);
     void skip(const std::string& reason);
 
     const Parts parts_;

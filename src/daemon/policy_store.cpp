@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxPolicy = std::size_t{8} << 20U;
 constexpr mode_t kModeOfCopy = 0600;
+constexpr mode_t kPermissions = 07777;
 
 PolicyPtr built_in() {
     auto parsed = policy::parse(policy::default_text(), "built-in default");
@@ -40,6 +41,12 @@ Result<PolicyPtr> last_good_copy(const std::filesystem::path& path) {
         return fail(std::errc::invalid_argument, printable(path.native()) + " does not parse");
     }
     return std::make_shared<const PolicyInForce>(*parsed, "last good policy, " + path.native());
+}
+
+bool same_file(const struct stat& one, const struct stat& other) {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino &&
+           one.st_size == other.st_size && one.st_mtim.tv_sec == other.st_mtim.tv_sec &&
+           one.st_mtim.tv_nsec == other.st_mtim.tv_nsec;
 }
 
 }  // namespace
@@ -71,6 +78,41 @@ PolicyStore::Reloaded PolicyStore::reload() {
         stay(result);
     }
     return result;
+}
+
+Result<std::optional<policy::EditRefusal>> PolicyStore::edit(const Edit& edit) const {
+    std::error_code missing;
+    const auto real = std::filesystem::canonical(file_, missing);
+    if (missing && missing != std::errc::no_such_file_or_directory) {
+        return std::unexpected(Error{.code = missing, .context = printable(file_.native())});
+    }
+    if (missing) {
+        auto changed = edit(policy::default_text());
+        if (!changed) {
+            return std::optional(std::move(changed).error());
+        }
+        TRY(ensure_folder(file_.parent_path(), 0755));
+        TRY(replace_file(file_, *changed, 0644));
+        return std::nullopt;
+    }
+    const auto file = TRY(open_at(AT_FDCWD, real.c_str(), O_RDONLY | O_NONBLOCK), "open policy");
+    struct stat before{};
+    if (::fstat(file.get(), &before) < 0) {
+        return fail_errno("stat " + printable(real.native()));
+    }
+    auto changed = edit(TRY(read_all(file.get(), kMaxPolicy), "read policy"));
+    if (!changed) {
+        return std::optional(std::move(changed).error());
+    }
+    TRY(replace_file(real,
+                     *changed,
+                     before.st_mode & kPermissions,
+                     FileOwner{.uid = before.st_uid, .gid = before.st_gid},
+                     [&] {
+                         struct stat now{};
+                         return ::lstat(real.c_str(), &now) == 0 && same_file(before, now);
+                     }));
+    return std::nullopt;
 }
 
 void PolicyStore::accept(PolicyPtr next, Reloaded& result) {

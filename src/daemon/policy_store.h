@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <expected>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/policy.h"
 #include "policy/decide.h"
+#include "policy/edit.h"
 #include "policy/policy_file.h"
 
 namespace vigia::daemon {
@@ -41,6 +46,15 @@ public:
     };
 
     Reloaded reload();
+
+    // The file's text to its new text.
+    using Edit =
+        std::function<std::expected<std::string, policy::EditRefusal>(std::string_view text)>;
+
+    // Replaces the file, whole or not at all, durably, with the same owner and mode (behind a
+    // symbolic link: the file it leads to). Without a file the built-in default is what is
+    // changed. Whoever else changes it at the same moment wins: EBUSY. Not in force yet.
+    [[nodiscard]] Result<std::optional<policy::EditRefusal>> edit(const Edit& edit) const;
 
     [[nodiscard]] PolicyPtr current() const;
 

@@ -102,7 +102,9 @@ void BusyFolders::add(std::string_view folder, std::uint64_t times, BootTime now
 
 std::vector<BusyFolders::Folder> BusyFolders::list() const {
     auto sorted = entries_;
-    std::ranges::stable_sort(sorted, std::greater{}, &Entry::times);
+    std::ranges::sort(sorted, [](const Entry& one, const Entry& other) {
+        return std::tie(other.times, one.path) < std::tie(one.times, other.path);
+    });
     std::vector<Folder> folders;
     for (auto& entry : sorted) {
         const auto part = part_of(static_cast<double>(entry.times), static_cast<double>(all_));

@@ -50,6 +50,9 @@ Answer Responder::handle(const Judged& judged) {
     const auto policy = parts_.policies.current();
     auto decision =
         policy::decide(*policy->policy, policy->exclusions, verdict, parts_.reporter.now());
+    if (decision.exclusion.excluded) {
+        parts_.effects.count(decision.exclusion);
+    }
     if (decision.action == policy::Action::Quarantine && !judged.removable) {
         decision = {.action = policy::Action::Report, .why = "outside the watched folders"};
     }
@@ -127,7 +130,10 @@ Uuid Responder::report_detection(const Judged& judged, const policy::Decision& d
                     .action = reports ? "audit" : "quarantine",
                     .outcome = {},
                     .quarantine_id = {},
-                    .exclusion = {},
+                    .exclusion =
+                        decision.exclusion.excluded
+                            ? fmt::format("{}: {}", decision.exclusion.set, decision.exclusion.rule)
+                            : std::string{},
                     .pid = judged.pid,
                     .program = {},
                     .self_test = canary}};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/exclusion_effects.h"
 #include "daemon/object_turns.h"
 #include "daemon/policy_store.h"
 #include "daemon/reporter.h"
@@ -51,6 +52,7 @@ public:
         const PolicyStore& policies;
         // After the detection of this object is in the journal (self-test).
         std::function<void(const ObjectId&)> on_journaled;
+        ExclusionEffects& effects;
     };
 
     explicit Responder(Parts parts) : parts_(std::move(parts)) {}
