@@ -118,6 +118,8 @@ Program::Program() {
                   scan_verb(),
                   quarantine_verb(),
                   events_verb(),
+                  top_verb(),
+                  exclusions_verb(),
                   policy_verb(),
                   definitions_verb(),
                   help_verb(root_),

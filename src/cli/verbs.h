@@ -13,6 +13,8 @@ namespace vigia::cli {
 [[nodiscard]] Verb faults_verb();
 [[nodiscard]] Verb doctor_verb();
 [[nodiscard]] Verb events_verb();
+[[nodiscard]] Verb top_verb();
+[[nodiscard]] Verb exclusions_verb();
 [[nodiscard]] Verb policy_verb();
 [[nodiscard]] Verb definitions_verb();
 
