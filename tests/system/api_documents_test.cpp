@@ -181,11 +181,26 @@ protected:
         return instance_.json({"faults", "show", "5"}).is_object();
     }
 
+    // Files that need the engine, until this program of ours is seen to be the reason.
+    void cost_something() {
+        ASSERT_TRUE(eventually([&] {
+            for (int i = 0; i < 20; ++i, ++written_) {
+                write_file(watched_ / fmt::format("draft{}", written_),
+                           fmt::format("draft {}\n", written_));
+            }
+            const auto found = instance_.json({"exclusions", "suggest"}).at("suggestions");
+            const auto programs = instance_.json({"top", "--once"}).at("programs");
+            return !found.empty() && !programs.empty() && !programs[0].at("writes").empty();
+        }));
+    }
+
     // What has to have happened before an example is true.
     void prepare(const std::string& command) {
         const std::map<std::string, std::function<void()>> situations{
             {"vigia status --json", [&] { raise_fault_5(); }},
             {"vigia faults history --json", [&] { await_its_end(); }},
+            {"vigia top --once --json", [&] { cost_something(); }},
+            {"vigia exclusions suggest --json", [&] { cost_something(); }},
             {"vigia quarantine delete ID --json", [&] { put_another_into_quarantine(); }}};
         if (const auto found = situations.find(command); found != situations.end()) {
             found->second();
@@ -228,6 +243,7 @@ protected:
 
     fs::path share_ = disk_ / "share";
     std::string item_;
+    int written_ = 0;
     Instance instance_;
 };
 
@@ -258,6 +274,8 @@ TEST_F(ApiDocuments, EveryExampleHasTheFormOfWhatIsPrinted) {
                              "events",
                              "policy",
                              "definitions",
+                             "top",
+                             "exclusions",
                              "/healthz"}) {
         EXPECT_TRUE(verbs.contains(verb)) << "no example of " << verb;
     }

@@ -125,6 +125,18 @@ TEST_F(KernelFaults, BpfForbiddenBySeccompIsNamedAndTheFallbackWorks) {
     EXPECT_TRUE(evidence.contains("lockdown") && evidence.contains("secure_boot"));
     EXPECT_TRUE(is_clear(instance, kHeaders));
     expect_fallback(instance);
+    // Who costs what is known all the same, by looking.
+    const auto ourselves = fs::canonical("/proc/self/exe").native();
+    int written = 0;
+    EXPECT_TRUE(eventually([&] {
+        write_file(watched_ / ("file" + std::to_string(written)), std::to_string(written));
+        ++written;
+        const auto programs = instance.json({"top", "--once"}).at("programs");
+        return std::ranges::any_of(programs, [&](const json& program) {
+            return program.at("path") == ourselves && program.at("user") == "root" &&
+                   program.at("events_per_second") > 0;
+        });
+    }));
     instance.write_policy(nothing_wanted());
     EXPECT_TRUE(eventually([&] { return is_clear(instance, kFault); }));
     EXPECT_EQ(cleared_because(instance, kFault), "not-wanted-by-policy");
