@@ -8,7 +8,10 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 ((EUID == 0)) || { echo 'bench: needs root (fanotify, mount)' >&2; exit 1; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vigia-bench-XXXXXX")
-trap 'rmdir -- "$work"' EXIT
+# storm makes it short; killed in the middle of it, python could not put it back.
+queue=/proc/sys/fs/fanotify/max_queued_events
+length=$(<"$queue")
+trap 'echo "$length" >"$queue"; rmdir -- "$work"' EXIT
 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     python3 -B "$here/run.py" "$work" "$@" &
 inside=$!
