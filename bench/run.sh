@@ -13,7 +13,18 @@ VIGIA_BENCH_AUDIT=$(mktemp -d "${TMPDIR:-/tmp}/vigia-audit-XXXXXX")
 export VIGIA_BENCH_AUDIT
 python3 -B "$here/lib/audit_outside.py" "$VIGIA_BENCH_AUDIT" </dev/null &
 outside=$!
-trap 'kill "$outside"; wait "$outside" || true; rm -rf -- "$VIGIA_BENCH_AUDIT"; rmdir -- "$work"' EXIT
+# storm makes it short; killed in the middle of it, python could not put it back.
+queue=/proc/sys/fs/fanotify/max_queued_events
+length=$(<"$queue")
+# Also where something else fails.
+put_back() {
+    echo "$length" >"$queue"
+    kill "$outside"
+    wait "$outside" || true
+    rm -rf -- "$VIGIA_BENCH_AUDIT"
+    rmdir -- "$work"
+}
+trap put_back EXIT
 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     python3 -B "$here/run.py" "$work" "$@" &
 inside=$!

@@ -69,12 +69,12 @@ struct vigia_counters {
 
 /* Bit n of a mask is class n. */
 struct vigia_config {
-	__u32 wanted;	   /* by policy */
-	__u32 admitted;	   /* at this level of overload */
-	__u32 no_loopback; /* loopback is left out of these */
-	__u32 block_mode;  /* enum vigia_block_mode */
-	__u32 max_args;	   /* bytes of the command line; 0: none */
-	__u32 kill_memfd;  /* end what executes an unnamed memory file */
+	__u32 wanted;	      /* by policy */
+	__u32 admitted;	      /* at this level of overload */
+	__u32 no_loopback;    /* loopback is left out of these */
+	__u32 block_mode;     /* enum vigia_block_mode */
+	__u32 max_args;	      /* bytes of the command line; 0: none */
+	__u32 kill_memfd;     /* end what executes an unnamed memory file */
 	__u32 quiet_loopback; /* loopback is left out of these at this level of overload */
 	__u32 pad;
 	__s64 boot_offset; /* CLOCK_BOOTTIME less CLOCK_MONOTONIC: perf buffer only */
