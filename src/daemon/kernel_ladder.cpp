@@ -21,6 +21,8 @@ using sensors::LoadFailure;
 // not wait.
 constexpr std::chrono::milliseconds kGather{500};
 constexpr mode_t kCacheMode = 0700;
+// In an emulated machine (tests/vm) the compiler needs minutes.
+constexpr std::chrono::seconds kSlowDeadline{900};
 
 class Ladder {
 public:
@@ -77,7 +79,9 @@ private:
             {.release = name.release,
              .build = std::filesystem::path("/lib/modules") / name.release / "build",
              .cache = wish_.cache,
-             .clang = sensors::find_clang()});
+             .clang = sensors::find_clang(),
+             .deadline =
+                 test_switch("VIGIA_TEST_SLOW") ? kSlowDeadline : sensors::DerivedBtf{}.deadline});
         if (made) {
             derived_ = made->native();
         } else {

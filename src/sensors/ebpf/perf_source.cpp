@@ -60,7 +60,9 @@ public:
         // waits until what may have been before it, in a buffer read already, is read as well.
         const auto until = static_cast<std::uint64_t>(Clock::boot().time_since_epoch().count());
         perf_buffer__consume(buffers_.get());
-        std::ranges::stable_sort(records_, {}, &Record::time_ns);
+        // Of the same moment: as read, so that those of one processor stay in order.
+        std::ranges::sort(
+            records_, {}, [](const Record& one) { return std::pair(one.time_ns, one.begin); });
         const auto later = std::ranges::upper_bound(records_, until, {}, &Record::time_ns);
         auto at = records_.begin();
         for (bool more = true; at != later && more; ++at) {
