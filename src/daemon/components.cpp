@@ -90,9 +90,12 @@ Components::~Components() {
     sources_.clear();
     on_demand_.reset();
     monitor_.reset();
-    walker_.reset();
+    if (walker_) {
+        walker_->stop();
+    }
+    pipeline_.reset();  // its lanes still put off what they cannot judge any more
     overload_.reset();
-    pipeline_.reset();
+    walker_.reset();
     kernel_.reset();
     if (cache_) {
         (void)cache_->flush();

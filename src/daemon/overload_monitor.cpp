@@ -104,6 +104,7 @@ overload::Pressure OverloadMonitor::measure(const Sample& now) {
         pressure.stalled = host::processor_stall();
     }
     const std::scoped_lock lock(mutex_);
+    known_ = true;
     pressure_ = pressure;
     rates_ = rates;
     lost_ += pressure.lost;
@@ -187,7 +188,15 @@ std::uint64_t OverloadMonitor::overflows_of_episode() const {
     return overflows_ - overflows_before_ + overflows_restored_;
 }
 
+bool OverloadMonitor::is_busy() const {
+    constexpr std::chrono::seconds kSettled{1};  // two looks
+    const BootTime last{std::chrono::nanoseconds{overflow_at_ns_}};
+    return parts_.pipeline.level() > 0 ||
+           (last != BootTime{} && BootClock::now() - last < kSettled);
+}
+
 void OverloadMonitor::on_overflow() {
+    overflow_at_ns_ = BootClock::now().time_since_epoch().count();
     parts_.pipeline.on_overflow();
     const std::scoped_lock lock(mutex_);
     ++overflows_;
@@ -196,13 +205,13 @@ void OverloadMonitor::on_overflow() {
 // So that the next run knows what its catch-up is for, and the fault goes on until it is done. The
 // first overflow of an interval is told with it.
 void OverloadMonitor::remember_debt(const Walker::State& walker) {
-    if (!walker.owes || !walker.since) {
-        return;
-    }
-    if (debt_remembered_ && parts_.reporter.journal().value(kDebt).value_or("").empty()) {
-        // Paid; what is owed now came while the other was being looked for.
+    if (paid_.exchange(false)) {
+        // What is owed now came while the other was being looked for.
         debt_remembered_ = false;
         overflow_told_ = false;
+    }
+    if (!walker.owes || !walker.since) {
+        return;
     }
     std::uint64_t overflows = 0;
     {
@@ -308,6 +317,9 @@ void OverloadMonitor::on_caught_up(const Walker::Report& report) {
                                         places.empty() ? "" : "; some file systems as a whole"),
                             std::move(facts),
                             std::move(values));
+    if (report.owed) {
+        paid_ = true;
+    }
     parts_.changed();
 }
 
@@ -316,6 +328,7 @@ void OverloadMonitor::describe(Facts& facts) const {
     const auto pending = parts_.pipeline.pending();
     const std::scoped_lock lock(mutex_);
     facts.overload = {
+        .known = known_,
         .level = level_,
         .gauge = std::string(why_.gauge),
         .measured = why_.measured,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -55,7 +56,8 @@ public:
     // Any thread, as those that follow: the kernel's queue of file events ran over.
     void on_overflow();
 
-    [[nodiscard]] bool is_busy() const { return parts_.pipeline.level() > 0; }
+    // There is a storm, or something was lost a moment ago and we have not looked yet.
+    [[nodiscard]] bool is_busy() const;
 
     void describe(Facts& facts) const;
     void report(Status& status) const;
@@ -96,7 +98,11 @@ private:
     bool overflow_told_ = false;
     std::optional<BootTime> looked_at_programs_;
 
+    std::atomic<std::int64_t> overflow_at_ns_ = 0;  // boot time
+    std::atomic<bool> paid_ = false;                // a debt, since the last look
+
     mutable std::mutex mutex_;  // guards what follows
+    bool known_ = false;
     overload::Pressure pressure_;
     Rates rates_;
     unsigned level_ = 0;

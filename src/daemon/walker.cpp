@@ -74,6 +74,10 @@ void Walker::start() {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
+void Walker::stop() {
+    thread_ = {};
+}
+
 void Walker::walk_folder(std::string path) {
     {
         const std::scoped_lock lock(mutex_);

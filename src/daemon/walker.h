@@ -54,6 +54,9 @@ public:
 
     void start();
 
+    // For good. Others may go on telling it what to look for; the next start does.
+    void stop();
+
     // Everything below this folder, whatever its age. Bounded: beyond 1,000 waiting folders it
     // becomes a catch-up without a lower limit.
     void walk_folder(std::string path);

@@ -22,7 +22,7 @@ TEST_F(OverloadFault, IsOverOnlyWhenNothingIsOwed) {
     EXPECT_EQ(probe().state, Finding::State::Ok);
     facts_.overload.level = 2;
     EXPECT_EQ(probe().severity, Severity::Critical);
-    facts_.overload = {.level = 1, .owes = true};
+    facts_.overload = {.known = true, .level = 1, .owes = true};
     EXPECT_EQ(probe().severity, Severity::Major);
     EXPECT_EQ(probe().cause, "busy-host");
     facts_.overload.level = 0;
@@ -48,6 +48,7 @@ TEST_F(OverloadFault, ACatchUpAfterARestartIsNoOverload) {
 
 TEST_F(OverloadFault, TheCommandLeavesOutWhatMayBeLeftOut) {
     facts_.overload = {
+        .known = true,
         .level = 1,
         .gauge = "events",
         .programs = {{.path = "/usr/bin/make", .user = "ci", .exclusion = "vigia exclusions add a"},
@@ -68,14 +69,15 @@ TEST_F(OverloadFault, TheCommandLeavesOutWhatMayBeLeftOut) {
 }
 
 TEST_F(OverloadFault, WithoutProgramsNobodyIsToldToExcludeThem) {
-    facts_.overload = {.level = 1, .gauge = "ring"};
+    facts_.overload = {.known = true, .level = 1, .gauge = "ring"};
     for (const auto& step : render(*fault_, probe(), Language::Spanish).remedy) {
         EXPECT_EQ(step.text.find("excluya"), std::string::npos) << step.text;
     }
 }
 
 TEST_F(OverloadFault, MoreMachineIsSuggestedWhenItIsOftenTooMuchWithinADay) {
-    facts_.overload = {.level = 1,
+    facts_.overload = {.known = true,
+                       .level = 1,
                        .gauge = "queue",
                        .peak_cpu_percent = 60,
                        .processors = 4,
@@ -93,7 +95,7 @@ TEST_F(OverloadFault, MoreMachineIsSuggestedWhenItIsOftenTooMuchWithinADay) {
 }
 
 TEST_F(OverloadFault, AnOverflowHasNoCount) {
-    facts_.overload = {.level = 1, .gauge = "overflow", .overflows = 2, .lost = 0};
+    facts_.overload = {.known = true, .level = 1, .gauge = "overflow", .overflows = 2, .lost = 0};
     const Evidence evidence(probe().evidence);
     ASSERT_NE(evidence.find("lost"), nullptr);
     EXPECT_EQ(*evidence.find("lost"), Evidence());

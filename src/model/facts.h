@@ -242,6 +242,7 @@ struct Facts {
 
     // Fault 18.
     struct Overload {
+        bool known = false;      // somebody has looked
         unsigned level = 0;      // 1 reduced, 2 critical-only
         std::string gauge = {};  // what is too much: ring, queue, overflow, lost, events, …
         double measured = 0;

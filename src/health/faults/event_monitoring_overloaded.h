@@ -189,6 +189,9 @@ inline Evidence::Members evidence(const Facts& facts, const Timing& timing) {
 
 inline Finding probe(const Facts& facts, const Timing& timing) {
     const auto& overload = facts.overload;
+    if (!overload.known) {
+        return Finding::unknown("nobody has looked yet");
+    }
     if (overload.level == 0 && !overload.owes) {
         return Finding::ok();
     }
