@@ -300,7 +300,7 @@ TEST(EventJson, GivesEveryKindItsOwnWord) {
         EXPECT_NE(json["vigia"]["event"], "unknown");
         seen.emplace(json["vigia"]["event"], event.body.index());
     }
-    EXPECT_EQ(seen.size(), 5U + 4U + 17U + 1U + 4U + 2U + 3U + 2U);
+    EXPECT_EQ(seen.size(), 5U + 4U + 18U + 1U + 4U + 2U + 3U + 2U);
 }
 
 TEST(EventJson, TellsADetectionWithEverythingThatIsKnown) {
