@@ -104,6 +104,7 @@ void Pipeline::offer(FileActivity&& activity) {
     parts_.trace.mark(activity.object, Stage::Event);
     parts_.costs.on_file(activity.pid, activity.read_at, activity.path_hint);
     if (is_of_excluded_program(activity)) {
+        ++excluded_;
         skip("excluded-process");
         return;
     }

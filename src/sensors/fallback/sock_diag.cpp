@@ -161,9 +161,12 @@ Result<std::vector<DiagSocket>> list_sockets() {
     const timeval limit{.tv_sec = 2, .tv_usec = 0};
     ::setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     std::vector<DiagSocket> sockets;
-    for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    for (const int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
         for (const int family : {AF_INET, AF_INET6}) {
-            TRY(list_of(netlink.get(), static_cast<std::uint8_t>(family), protocol, sockets));
+            TRY(list_of(netlink.get(),
+                        static_cast<std::uint8_t>(family),
+                        static_cast<std::uint8_t>(protocol),
+                        sockets));
         }
     }
     return sockets;
