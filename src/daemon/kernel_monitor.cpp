@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "sensors/fallback/proc_table.h"
 
 namespace vigia::daemon {
 namespace {
@@ -325,9 +326,11 @@ void KernelMonitor::seed() {
     const bool by_kernel = sensor && rungs_.processes.starts_with("ebpf");
     std::vector<ProcessInfo> processes;
     if (sensor) {
-        if (auto snapshot = sensor->snapshot()) {
-            processes = std::move(snapshot->processes);
-        }
+        // Types that are derived bring no iterators.
+        auto snapshot = sensor->snapshot();
+        processes = snapshot    ? std::move(snapshot->processes)
+                    : by_kernel ? sensors::read_processes()
+                                : std::vector<ProcessInfo>{};
     }
     if (rungs_.polling && !by_kernel && !rungs_.processes.empty()) {
         processes = rungs_.polling->snapshot();

@@ -11,7 +11,7 @@ make_tree() {
     depends=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/ //g')
     # Provided by libspdlog1.10, whose virtual name cannot be asked for.
     depends=${depends//libspdlog1.10-fmt9/libspdlog1.10}
-    mmdebstrap --quiet --variant=minbase --include="systemd,systemd-sysv,$depends" bookworm \
+    mmdebstrap --quiet --format=tar --variant=minbase --include="systemd,systemd-sysv,$depends" bookworm \
         "$tree.part" 'deb http://deb.debian.org/debian bookworm main' \
         'deb http://deb.debian.org/debian-security bookworm-security main' >&2
     mv -- "$tree.part" "$tree"

@@ -45,6 +45,9 @@ TEST(ProcTable, WeFindOurselves) {
     const auto pids = list_pids();
     EXPECT_NE(std::ranges::find(pids, ::getpid()), pids.end());
     EXPECT_FALSE(read_process(1 << 30).has_value());
+    const auto all = read_processes();
+    EXPECT_TRUE(std::ranges::any_of(
+        all, [&](const ProcessInfo& one) { return one.who.key == self->who.key; }));
 }
 
 TEST(SockDiag, AConnectionOfOursIsListedOnBothSidesAndHasAHolder) {

@@ -187,6 +187,16 @@ std::vector<pid_t> list_pids() {
     return pids;
 }
 
+std::vector<ProcessInfo> read_processes() {
+    std::vector<ProcessInfo> processes;
+    for (const auto pid : list_pids()) {
+        if (auto process = read_process(pid)) {
+            processes.push_back(*std::move(process));
+        }
+    }
+    return processes;
+}
+
 std::map<std::uint64_t, pid_t> holders_of(std::set<std::uint64_t> wanted) {
     constexpr std::string_view kSocket = "socket:[";
     std::map<std::uint64_t, pid_t> holders;

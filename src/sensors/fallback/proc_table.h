@@ -31,6 +31,9 @@ struct ProcStat {
 // One process, nothing when it has gone. The program's path is where its link leads now.
 [[nodiscard]] std::optional<ProcessInfo> read_process(pid_t pid);
 
+// All that there are now.
+[[nodiscard]] std::vector<ProcessInfo> read_processes();
+
 // Which program a process runs now and for whom: a part of the above that waits for nothing, for
 // threads that may not. Nothing when it has gone, and of the kernel's own.
 struct Runner {
