@@ -59,6 +59,7 @@ balanced() {
 }
 none_lost() { vigia --json status | jq -e '[.accounting[].lost // 0] | add == 0'; }
 quarantined() { [[ ! -e /srv/watched/e ]] && vigia --json quarantine list | grep -q /srv/watched/e; }
+listens() { grep -q ":$(printf '%04X' "$1") [0-9A-F:]* 0A" /proc/net/tcp /proc/net/tcp6; }
 blocked() { ! (exec 3<>/dev/tcp/203.0.113.10/7777) 2>/tmp/refused && grep -q 'not permitted' /tmp/refused; }
 flow() { # PHASE PORT PROGRAM DIRECTION PROTOCOL
     event network ".vigia.event==\"connection-$1\" and (.dst_endpoint.port==$2 or .src_endpoint.port==$2)
@@ -96,7 +97,7 @@ TOML
     check "exit with its status" within 30 event process \
         '.vigia.event=="process-terminated" and .process.file.path=="/srv/told" and .exit_code==0'
     busybox nc -l -p 4444 </dev/null >/dev/null 2>&1 &
-    sleep 2
+    within 60 listens 4444
     (exec 3<>/dev/tcp/198.51.100.10/4444 && echo hello >&3)
     check "TCP connect with its process" within 60 flow opened 4444 bash Outbound tcp
     check "TCP accept with its process" within 60 flow opened 4444 busybox Inbound tcp
