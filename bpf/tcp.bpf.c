@@ -356,9 +356,9 @@ int vigia_sockets(struct bpf_iter__task_file *ctx)
 		}
 		vigia_fill_bytes(&flow, sk);
 	}
-	if (flow.state == VIGIA_TCP_ESTABLISHED) /* UDP: connected */
-	if (flow.state == VIGIA_TCP_ESTABLISHED) /* of UDP: connected */
-		flow.listed = vigia_is_listed(flow.remote);
+	if (flow.state == VIGIA_TCP_ESTABLISHED)	 /* UDP: connected */
+		if (flow.state == VIGIA_TCP_ESTABLISHED) /* of UDP: connected */
+			flow.listed = vigia_is_listed(flow.remote);
 	flow.header.size = sizeof(flow);
 	flow.header.kind = VIGIA_KIND_SOCKET;
 	flow.header.time_ns = vigia_now();
