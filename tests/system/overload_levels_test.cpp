@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Storms of processes and connections: what may be left out is left out in the kernel, what must
 // not be is told, and all is as before when it is over.
+// timeout: 600
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -44,6 +45,16 @@ protected:
         return all;
     }
 
+    static std::string reasons(const Instance& instance) {
+        std::string all;
+        for (const auto& event : instance.events("6002")) {
+            if (event.at("vigia").at("event") == "load-level-changed") {
+                all += event.at("message").get<std::string>() + "\n";
+            }
+        }
+        return all;
+    }
+
     static std::string mode(const Instance& instance) {
         return instance.status().at("mode").get<std::string>();
     }
@@ -52,7 +63,7 @@ protected:
     static std::map<std::string, json> launches_below(const Instance& instance,
                                                       const std::string& folder) {
         std::map<std::string, json> found;
-        std::istringstream lines(read_text(instance.path("var/log/vigia/events.jsonl")));
+        std::istringstream lines(all_event_lines(instance));
         for (std::string line; std::getline(lines, line);) {
             if (line.find("process-launched") == std::string::npos ||
                 line.find(folder) == std::string::npos) {
@@ -107,10 +118,17 @@ TEST_F(OverloadLevels, InAStormEveryStartIsToldAndTheRestIsFilteredUntilItIsOver
         << fault_of(instance, kFault).dump(1);
 
     std::map<std::string, json> told;
-    EXPECT_TRUE(eventually([&] {
-        told = launches_below(instance, markers.native());
-        return told.size() == kMarkers;
-    })) << told.size();
+    // The file of events may be far behind after such a storm.
+    EXPECT_TRUE(eventually(
+        [&] {
+            told = launches_below(instance, markers.native());
+            return told.size() == kMarkers;
+        },
+        180s))
+        << told.size();
+    EXPECT_TRUE(eventually(
+        [&] { return vigia::test::told(fault_lines(instance), kFault, "fault-cleared") > 0; },
+        120s));
     for (const auto& [path, event] : told) {
         EXPECT_EQ(event.at("process").at("parent_process").at("pid"), ::getpid()) << path;
     }
@@ -156,11 +174,14 @@ TEST_F(OverloadLevels, AStormThatComesAndGoesDoesNotFlap) {
         << instance.status().at("load").dump();
     const auto status = storm.wait(60s);
     ASSERT_TRUE(status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0);
-    EXPECT_EQ(levels_told(instance), "0>1");
-    EXPECT_EQ(mode(instance), "reduced");
+    // A fast machine fills the ring before the level takes hold, which is level 2.
+    const auto up = levels_told(instance);
+    EXPECT_TRUE(up == "0>1" || up == "0>1 1>2") << reasons(instance);
+    EXPECT_NE(mode(instance), "full");
     ASSERT_TRUE(eventually([&] { return is_clear(instance, kFault); }, 60s))
         << instance.status().at("load").dump();
-    EXPECT_EQ(levels_told(instance), "0>1 1>0");
+    EXPECT_EQ(levels_told(instance), up == "0>1" ? "0>1 1>0" : "0>1 1>2 2>1 1>0")
+        << reasons(instance);
     expect_one_episode(instance, kFault);
 }
 

@@ -44,7 +44,7 @@ restarted() {
 modified() { vigia faults list --json | grep -q '"id":110'; }
 not_modified() { vigia faults list --json | grep -q '"faults"' && ! modified; }
 foreseen() { vigia doctor --json | grep -q installation-modified; }
-explained() { journalctl --list-catalog | grep -qi vigia; }
+explained() { journalctl --list-catalog | grep -q 'Vig'; }
 nothing_left() {
     ! ls -d /etc/vigia /var/lib/vigia /var/log/vigia /run/vigia /usr/lib/vigia \
         /usr/share/doc/vigia /etc/systemd/system/*/vigiad* 2>/dev/null &&
