@@ -8,7 +8,11 @@ from lib.report import Report
 from lib.storms import CONNECT_SCRIPT, Auditd, Bpftrace, Sensors, python
 from scenarios.exec_storm import storms
 
-LOOPBACK = "[network]\nloopback = true\n"
+# Everything is told, however much it is: what a level of overload leaves out is another question.
+LOOPBACK = (
+    "[network]\nloopback = true\n"
+    '[overload]\nreduce_at = "100%"\ncritical_at = "100%"\nreduce_events = 1000000\ncritical_events = 1000000\n'
+)
 
 
 def run(bench) -> Report:
