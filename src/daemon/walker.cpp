@@ -303,31 +303,32 @@ void Walker::walk_one(const WalkRoot& root, WallTime since, const std::stop_toke
     const std::int64_t since_ns = since.time_since_epoch().count();
     // Folders that moved in; what lies below them counts whatever its age.
     std::set<std::string> moved;
+    bool everything = since_ns <= 0;  // too many have moved to tell them apart
     const auto below_moved = [&](const std::string& path) {
         return std::ranges::any_of(moved, [&](const std::string& folder) {
             return path.starts_with(folder) && path.size() > folder.size() &&
                    path[folder.size()] == '/';
         });
     };
-    const scan::WalkOptions options{
-        .cross_mounts = root.type.empty(),
-        .enter =
-            [&](const std::string& folder) {
-                if (!hooks_.is_watched(folder)) {
-                    return false;
-                }
-                ++folders_seen_;
-                constexpr std::size_t kMaxMoved = 1000;
-                if (moved.size() < kMaxMoved && since_ns > 0 && may_have_moved(folder, since_ns)) {
-                    moved.insert(folder);
-                }
-                return true;
-            },
-        .stop = [&] { return stop.stop_requested(); }};
+    const scan::WalkOptions options{.cross_mounts = root.type.empty(),
+                                    .enter =
+                                        [&](const std::string& folder) {
+                                            if (!hooks_.is_watched(folder)) {
+                                                return false;
+                                            }
+                                            ++folders_seen_;
+                                            constexpr std::size_t kMaxMoved = 1000;
+                                            if (!everything && may_have_moved(folder, since_ns)) {
+                                                moved.insert(folder);
+                                                everything = moved.size() > kMaxMoved;
+                                            }
+                                            return true;
+                                        },
+                                    .stop = [&] { return stop.stop_requested(); }};
     const auto on_file = [&](const scan::WalkEntry& entry) {
         // No upper limit: what changed in the interval may have got another ctime since, by a
         // change of mode or name that nobody told.
-        if (entry.ctime_ns < since_ns && !below_moved(entry.path)) {
+        if (!everything && entry.ctime_ns < since_ns && !below_moved(entry.path)) {
             return;
         }
         auto activity = as_activity(entry);

@@ -4,12 +4,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -20,59 +18,18 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "wire/digest.h"
 
 namespace vigia::definitions {
 namespace {
 
-class Hasher {
-public:
-    Hasher()
-        : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free),
-          good_(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1) {}
+Result<> add(wire::Digest& digest, std::string_view text) {
+    return digest.update(std::as_bytes(std::span(text)));
+}
 
-    void add(std::span<const std::byte> bytes) {
-        good_ = good_ && EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1;
-    }
-
-    void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
-
-    // Of fixed length, so that no two lists of fields give the same bytes.
-    void add(std::uint64_t number) { add(std::as_bytes(std::span(&number, 1))); }
-
-    [[nodiscard]] Result<Sha256> finish() {
-        Sha256 digest;
-        std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-        unsigned length = 0;
-        if (!good_ || EVP_DigestFinal_ex(context_.get(), out.data(), &length) != 1 ||
-            length != digest.bytes.size()) {
-            return fail(std::errc::not_supported, "SHA-256 of the crypto library");
-        }
-        std::ranges::transform(std::span(out).first(length),
-                               digest.bytes.begin(),
-                               [](unsigned char byte) { return std::byte{byte}; });
-        return digest;
-    }
-
-private:
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-    bool good_ = false;
-};
-
-Result<> add_content(Hasher& hasher, int file) {
-    std::vector<std::byte> buffer(std::size_t{256} * 1024);
-    while (true) {
-        const ssize_t got = ::read(file, buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return fail_errno("read");
-        }
-        if (got == 0) {
-            return {};
-        }
-        hasher.add(std::span(buffer).first(static_cast<std::size_t>(got)));
-    }
+// Of fixed length, so that no two lists of fields give the same bytes.
+Result<> add(wire::Digest& digest, std::uint64_t number) {
+    return digest.update(std::as_bytes(std::span(&number, 1)));
 }
 
 struct PlainFile {
@@ -93,12 +50,12 @@ Result<PlainFile> open_plain(int folder, const std::string& name) {
                      .size = static_cast<std::uint64_t>(info.st_size)};
 }
 
-Result<> add_file(Hasher& hasher, int folder, const std::string& name) {
+Result<> add_file(wire::Digest& digest, int folder, const std::string& name) {
     const auto file = TRY(open_plain(folder, name));
-    hasher.add(name.size());
-    hasher.add(name);
-    hasher.add(file.size);
-    return add_content(hasher, file.descriptor.get());
+    TRY(add(digest, name.size()));
+    TRY(add(digest, name));
+    TRY(add(digest, file.size));
+    return wire::add_file(digest, file.descriptor.get());
 }
 
 }  // namespace
@@ -137,18 +94,16 @@ Result<std::vector<std::string>> names_in(int folder, std::size_t limit) {
 
 Result<Sha256> digest_of_file(int folder, const std::string& name) {
     const auto file = TRY(open_plain(folder, name), "digest");
-    Hasher hasher;
-    TRY(add_content(hasher, file.descriptor.get()), "digest of " + printable(name));
-    return hasher.finish();
+    return TRY(wire::sha256_of_file(file.descriptor.get()), "digest of " + printable(name));
 }
 
 Result<Sha256> digest_of_folder(int folder) {
-    Hasher hasher;
+    auto digest = TRY(wire::Digest::create());
     const auto names = TRY(names_in(folder, kMaxFiles));
     for (const auto& name : names) {
-        TRY(add_file(hasher, folder, name), "digest");
+        TRY(add_file(digest, folder, name), "digest");
     }
-    return hasher.finish();
+    return digest.finish();
 }
 
 }  // namespace vigia::definitions

@@ -43,9 +43,8 @@ Result<Sha256> sha256_of(std::span<const std::byte> bytes) {
     return digest.finish();
 }
 
-Result<Sha256> sha256_of_file(int file, std::uint64_t limit) {
+Result<> add_file(Digest& digest, int file, std::uint64_t limit) {
     constexpr std::size_t kAtOnce = std::size_t{256} << 10U;
-    auto digest = TRY(Digest::create());
     std::vector<std::byte> buffer(kAtOnce);
     std::uint64_t size = 0;
     while (true) {
@@ -57,7 +56,7 @@ Result<Sha256> sha256_of_file(int file, std::uint64_t limit) {
             return fail_errno("read");
         }
         if (got == 0) {
-            return digest.finish();
+            return {};
         }
         size += static_cast<std::uint64_t>(got);
         if (size > limit) {
@@ -65,6 +64,12 @@ Result<Sha256> sha256_of_file(int file, std::uint64_t limit) {
         }
         TRY(digest.update(std::span(buffer).first(static_cast<std::size_t>(got))));
     }
+}
+
+Result<Sha256> sha256_of_file(int file, std::uint64_t limit) {
+    auto digest = TRY(Digest::create());
+    TRY(add_file(digest, file, limit));
+    return digest.finish();
 }
 
 }  // namespace vigia::wire

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -37,7 +38,10 @@ private:
 
 [[nodiscard]] Result<Sha256> sha256_of(std::span<const std::byte> bytes);
 
+inline constexpr std::uint64_t kAnySize = std::numeric_limits<std::uint64_t>::max();
+
 // The whole of a regular file from offset 0, whatever its position; EFBIG beyond `limit` bytes.
-[[nodiscard]] Result<Sha256> sha256_of_file(int file, std::uint64_t limit);
+[[nodiscard]] Result<> add_file(Digest& digest, int file, std::uint64_t limit = kAnySize);
+[[nodiscard]] Result<Sha256> sha256_of_file(int file, std::uint64_t limit = kAnySize);
 
 }  // namespace vigia::wire

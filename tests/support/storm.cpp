@@ -122,16 +122,19 @@ Subprocess start_exec_storm(int milliseconds) {
     return start_self({"--storm-exec", std::to_string(milliseconds)});
 }
 
-int storm_main(int argc, char** argv, bool& is_storm) {
+int run_storm_or_tests(int argc, char** argv) {
     const std::string_view kind = argc > 2 ? argv[1] : "";
-    is_storm = kind.starts_with("--storm-");
     if (kind == "--storm-files") {
         return write_files(argv + 2);
     }
     if (kind == "--storm-connect") {
         return connect_for(std::atoi(argv[2]), std::atoi(argv[3]));
     }
-    return kind == "--storm-exec" ? execute_for(std::atoi(argv[2])) : 1;
+    if (kind == "--storm-exec") {
+        return execute_for(std::atoi(argv[2]));
+    }
+    testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
 }
 
 int count_files(const fs::path& folder, const std::string& prefix) {

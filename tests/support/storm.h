@@ -7,8 +7,8 @@
 
 #include "base/subprocess.h"
 
-// Storms, made by processes of their own: a test program calls storm_main() first, and starts
-// itself again with the arguments that these functions know.
+// Storms, made by processes of their own: the test program starts itself again with arguments that
+// run_storm_or_tests(), which is its main(), knows.
 namespace vigia::test {
 
 // Processes that write `files` small files between them, one in `every` of them infected ("bad…"),
@@ -23,8 +23,8 @@ namespace vigia::test {
 [[nodiscard]] Subprocess start_connect_storm(int milliseconds, int pause = 0);
 [[nodiscard]] Subprocess start_exec_storm(int milliseconds);
 
-// The exit status, if these arguments are those of a storm.
-[[nodiscard]] int storm_main(int argc, char** argv, bool& is_storm);
+// The storm that these arguments ask for, or the tests. Returns the exit status.
+[[nodiscard]] int run_storm_or_tests(int argc, char** argv);
 
 // Files below `folder` whose names begin so.
 [[nodiscard]] int count_files(const std::filesystem::path& folder, const std::string& prefix);

@@ -189,11 +189,5 @@ TEST_F(OverloadLevels, AStormThatComesAndGoesDoesNotFlap) {
 }  // namespace vigia::test
 
 int main(int argc, char** argv) {
-    bool is_storm = false;
-    const int ended = vigia::test::storm_main(argc, argv, is_storm);
-    if (is_storm) {
-        return ended;
-    }
-    testing::InitGoogleTest(&argc, argv);
-    return RUN_ALL_TESTS();
+    return vigia::test::run_storm_or_tests(argc, argv);
 }

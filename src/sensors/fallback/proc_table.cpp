@@ -114,9 +114,16 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
     return stat;
 }
 
-std::optional<ProcessInfo> read_process(pid_t pid) {
-    const auto folder =
-        open_at(AT_FDCWD, fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY);
+namespace {
+
+// What tells one process from another; the rest is read from the folder.
+struct Basics {
+    UniqueFd folder;
+    ProcessInfo process;
+};
+
+std::optional<Basics> read_basics(pid_t pid) {
+    auto folder = open_at(AT_FDCWD, fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY);
     if (!folder) {
         return std::nullopt;
     }
@@ -134,44 +141,43 @@ std::optional<ProcessInfo> read_process(pid_t pid) {
         process.unlinked = true;
         process.path.resize(process.path.size() - kDeleted.size());
     }
+    read_ids(text_of(folder->get(), "status", kMostStatus), process);
+    return Basics{.folder = *std::move(folder), .process = std::move(process)};
+}
+
+}  // namespace
+
+std::optional<ProcessInfo> read_process(pid_t pid) {
+    auto basics = read_basics(pid);
+    if (!basics) {
+        return std::nullopt;
+    }
+    const int folder = basics->folder.get();
+    auto process = std::move(basics->process);
     process.memory_file = process.path.starts_with("/memfd:");
     struct stat program{};
-    if (::fstatat(folder->get(), "exe", &program, 0) == 0) {
+    if (::fstatat(folder, "exe", &program, 0) == 0) {
         constexpr unsigned kMinorBits = 20;
         process.who.program = {
             .device = (std::uint64_t{major(program.st_dev)} << kMinorBits) | minor(program.st_dev),
             .inode = program.st_ino};
         process.file_mode = static_cast<std::uint16_t>(program.st_mode);
     }
-    process.arguments = text_of(folder->get(), "cmdline", kMostCommandLine);
+    process.arguments = text_of(folder, "cmdline", kMostCommandLine);
     process.arguments_total = static_cast<std::uint32_t>(process.arguments.size());
-    read_ids(text_of(folder->get(), "status", kMostStatus), process);
     return process;
 }
 
 std::optional<Runner> read_runner(pid_t pid) {
-    const auto folder =
-        open_at(AT_FDCWD, fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY);
-    if (!folder) {
+    auto basics = read_basics(pid);
+    if (!basics || basics->process.path.empty()) {
         return std::nullopt;
     }
-    const auto text = text_of(folder->get(), "stat", kMostStat);
-    const auto stat = parse_stat(text);
-    if (!stat || stat->zombie) {
-        return std::nullopt;
-    }
-    Runner runner{
-        .path = link_of(folder->get(), "exe"), .parent = stat->parent, .start_ns = stat->start_ns};
-    ProcessInfo process;
-    read_ids(text_of(folder->get(), "status", kMostStatus), process);
-    if (runner.path.empty()) {
-        return std::nullopt;
-    }
-    if (runner.path.ends_with(kDeleted)) {
-        runner.path.resize(runner.path.size() - kDeleted.size());
-    }
-    runner.uid = process.who.uid;
-    return runner;
+    auto& process = basics->process;
+    return Runner{.path = std::move(process.path),
+                  .uid = process.who.uid,
+                  .parent = process.parent.pid,
+                  .start_ns = process.who.key.start_ns};
 }
 
 std::vector<pid_t> list_pids() {
