@@ -19,7 +19,7 @@ length=$(<"$queue")
 # Also where something else fails.
 put_back() {
     echo "$length" >"$queue"
-    kill "$outside"
+    kill "$outside" 2>/dev/null || true
     wait "$outside" || true
     rm -rf -- "$VIGIA_BENCH_AUDIT"
     rmdir -- "$work"

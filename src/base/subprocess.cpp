@@ -77,6 +77,8 @@ void reset_signals() {
         }
     }
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Ctrl-C in the terminal is for the daemon, which ends its children in order.
+    ::setpgid(0, 0);
     static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     static char language[] = "LANG=C";
     std::array<char*, 3> environment{path, language, nullptr};

@@ -42,6 +42,13 @@ TEST(SubprocessTest, IsKilledAndReapedWhenItGoesOutOfScope) {
     EXPECT_EQ(::kill(pid, 0), -1);
 }
 
+// A foreground daemon that gets Ctrl-C told that its scan service had been lost.
+TEST(SubprocessTest, IsInNoGroupThatATerminalSignals) {
+    const auto child = Subprocess::start({.program = "/bin/sleep", .arguments = {"60"}});
+    ASSERT_TRUE(child.has_value());
+    EXPECT_EQ(::getpgid(child->pid()), child->pid());
+}
+
 TEST(SubprocessTest, HasTheDescriptorsListedAndNoOther) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe(ends.data()), 0);

@@ -117,7 +117,7 @@ Result<> serve(const daemon::Options& options) {
     auto parts = TRY(daemon::Components::create(options, *loop));
     const auto sources = TRY(connect(*loop, *parts));
     ::sd_notify(0, "READY=1");
-    TRY(loop->run());
+    (void)TRY(loop->run());
     ::sd_notify(0, "STOPPING=1");
     const auto limit = end_in_time();
     parts->say_goodbye("asked to");

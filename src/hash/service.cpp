@@ -85,7 +85,7 @@ Result<> confine(const ChildOptions& options) {
     // With neither Landlock nor an empty root the system-call filter holds alone: it lets nothing
     // be opened by name that the scan user could not read. The scan workers report the same (fault
     // 108).
-    TRY(sandbox::restrict_files({}));
+    (void)TRY(sandbox::restrict_files({}));
     auto calls = sandbox::common_system_calls();
     calls.push_back({.name = "tgkill",
                      .conditions = {{.index = 0,

@@ -238,7 +238,7 @@ Result<UniqueFd> confine_worker(const WorkerTerms& terms, UniqueFd socket) {
     if (terms.walls.files) {
         const auto folder =
             TRY(open_at(AT_FDCWD, terms.temporary_folder.c_str(), O_PATH | O_DIRECTORY));
-        TRY(sandbox::restrict_files(
+        (void)TRY(sandbox::restrict_files(
             std::array{sandbox::FileRight{.descriptor = folder.get(), .writable = true}}));
     }
     if (terms.walls.calls) {

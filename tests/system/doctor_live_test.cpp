@@ -45,7 +45,8 @@ TEST(DoctorLive, KnowsWhetherTrampolinesAreRefused) {
         bpf_insn{
             .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
         bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-    LIBBPF_OPTS(bpf_prog_load_opts, options);
+    bpf_prog_load_opts options{};
+    options.sz = sizeof options;
     options.expected_attach_type = BPF_TRACE_FENTRY;
     options.attach_btf_id = static_cast<unsigned>(target);
     const int program =

@@ -161,7 +161,8 @@ protected:
             uids[event.at("metadata").at("sequence")] = event.at("metadata").at("uid");
         }
         for (const auto& event : in_journal) {
-            EXPECT_EQ(uids[event.at("metadata").at("sequence")], event.at("metadata").at("uid"));
+            EXPECT_EQ(uids[event.at("metadata").at("sequence")],
+                      event.at("metadata").at("uid").get<std::string>());
         }
         for (const auto& [sequence, uid] : acknowledged_) {
             EXPECT_EQ(uids[sequence], uid) << "event " << sequence << " was given out and is gone";

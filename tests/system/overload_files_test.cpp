@@ -38,7 +38,8 @@ std::uint64_t memory_of(pid_t pid, const std::string& key) {
 class OverloadFiles : public WatchedDisk {
 protected:
     // A file system of that size has one inode for each 16 KiB, a small one for each 4 KiB.
-    OverloadFiles() : WatchedDisk(files() > 50'000 ? files() / 1000 * 20 : 256) {}
+    OverloadFiles()
+        : WatchedDisk(files() > 50'000 ? static_cast<unsigned>(files()) / 1000 * 20 : 256) {}
 
     // VIGIA_TEST_STORM_FILES makes the storm another one, for a quick look or a slow machine.
     static int files() {
