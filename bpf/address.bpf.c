@@ -63,30 +63,28 @@ static __always_inline void vigia_udp_chain(const struct vigia_udp_key *key,
 	bpf_map_update_elem(&vigia_udp_sockets, &cookie, &entry, BPF_ANY);
 }
 
-static __noinline void vigia_udp_announce(void *ctx, const struct vigia_udp_key *key,
-					  const struct vigia_udp_flow *begun)
+static __always_inline void vigia_udp_key_of(struct bpf_sock_addr *ctx, const __u8 *remote,
+					     struct vigia_udp_key *key)
 {
-	struct vigia_flow flow = {};
-
-	vigia_udp_record(&flow, key, begun);
-	vigia_send_flow(ctx, &flow, VIGIA_KIND_UDP_BEGIN, VIGIA_CLASS_UDP);
+	key->socket = bpf_get_socket_cookie(ctx);
+	__builtin_memcpy(key->remote, remote, sizeof(key->remote));
+	key->remote_port = bpf_ntohs(ctx->user_port);
 }
 
-/* The caller's socket talks with this peer. The first time it does, that is told. */
-static __noinline void vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *remote,
-				       __u8 direction)
+/* The caller's socket talks with this peer: 1 if that is the beginning of a flow. */
+static __noinline int vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *remote,
+				      __u8 direction)
 {
-	struct vigia_udp_key key = {.socket = bpf_get_socket_cookie(ctx)};
+	struct vigia_udp_key key = {};
 	struct vigia_udp_flow fresh = {};
 	struct bpf_sock *sk = ctx->sk;
 	struct task_struct *task;
 	__u64 *waiting;
 	long error;
 
-	__builtin_memcpy(key.remote, remote, sizeof(key.remote));
-	key.remote_port = bpf_ntohs(ctx->user_port);
+	vigia_udp_key_of(ctx, remote, &key);
 	if (bpf_map_lookup_elem(&vigia_udp_flows, &key))
-		return;
+		return 0;
 	task = vigia_current();
 	vigia_owner_of(task, &fresh.owner);
 	fresh.id = vigia_new_id();
@@ -106,10 +104,35 @@ static __noinline void vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *re
 	error = bpf_map_update_elem(&vigia_udp_flows, &key, &fresh, BPF_NOEXIST);
 	if (waiting)
 		bpf_map_delete_elem(&vigia_udp_waiting, &key);
-	if (!error)
-		vigia_udp_announce(ctx, &key, &fresh);
-	else if (!bpf_map_lookup_elem(&vigia_udp_flows, &key)) /* else another thread was first */
+	if (error && !bpf_map_lookup_elem(&vigia_udp_flows, &key)) /* else another thread was first */
 		vigia_udp_not_followed(&fresh.owner);
+	return !error;
+}
+
+/*
+ * Not called by vigia_udp_touch(): a chain of calls has 512 bytes of stack, and older kernels (seen
+ * on 5.10) round each frame up to 32.
+ */
+static __noinline int vigia_udp_announce(struct bpf_sock_addr *ctx, const __u8 *remote)
+{
+	struct vigia_udp_key key = {};
+	struct vigia_udp_flow *begun;
+	struct vigia_flow flow = {};
+
+	vigia_udp_key_of(ctx, remote, &key);
+	begun = bpf_map_lookup_elem(&vigia_udp_flows, &key);
+	if (!begun)
+		return 0; /* closed since by another thread, and its end was told */
+	vigia_udp_record(&flow, &key, begun);
+	vigia_send_flow(ctx, &flow, VIGIA_KIND_UDP_BEGIN, VIGIA_CLASS_UDP);
+	return 1;
+}
+
+static __always_inline void vigia_udp(struct bpf_sock_addr *ctx, const __u8 *remote,
+				      __u8 direction)
+{
+	if (vigia_is_udp(ctx) && vigia_udp_touch(ctx, remote, direction))
+		vigia_udp_announce(ctx, remote);
 }
 
 static __always_inline void vigia_address4(struct bpf_sock_addr *ctx, __u8 *remote)
@@ -131,8 +154,7 @@ static __always_inline int vigia_outgoing(struct bpf_sock_addr *ctx, const __u8 
 {
 	if (!vigia_judge(ctx, remote, stop))
 		return 0;
-	if (vigia_is_udp(ctx))
-		vigia_udp_touch(ctx, remote, VIGIA_DIRECTION_OUT);
+	vigia_udp(ctx, remote, VIGIA_DIRECTION_OUT);
 	return 1;
 }
 
@@ -178,8 +200,7 @@ int vigia_recvmsg4(struct bpf_sock_addr *ctx)
 	__u8 remote[VIGIA_ADDRESS_SIZE] __attribute__((aligned(8)));
 
 	vigia_address4(ctx, remote);
-	if (vigia_is_udp(ctx))
-		vigia_udp_touch(ctx, remote, VIGIA_DIRECTION_IN);
+	vigia_udp(ctx, remote, VIGIA_DIRECTION_IN);
 	return 1;
 }
 
@@ -189,8 +210,7 @@ int vigia_recvmsg6(struct bpf_sock_addr *ctx)
 	__u8 remote[VIGIA_ADDRESS_SIZE] __attribute__((aligned(8)));
 
 	vigia_address6(ctx, remote);
-	if (vigia_is_udp(ctx))
-		vigia_udp_touch(ctx, remote, VIGIA_DIRECTION_IN);
+	vigia_udp(ctx, remote, VIGIA_DIRECTION_IN);
 	return 1;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs clang-tidy over src/**/*.cpp, two at a time, and remembers what was found clean.
+"""Runs clang-tidy over src/**/*.cpp, one per processor, and remembers what was found clean.
 
 A file is analysed again only if something that the result depends on changed: the version of
 clang-tidy, its configuration, the compile command, the preprocessed text, or the raw text of one of
@@ -106,7 +106,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path, help="build directory, configured with clang")
     parser.add_argument("--only", default="", help="regular expression on the path")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--times", action="store_true", help="print the time of each file")
     parser.add_argument("--clang-tidy", default="clang-tidy-19")
     return parser.parse_args()

@@ -39,12 +39,14 @@ struct Launch {
 }
 
 void reset_signals() {
+    struct sigaction by_default{};
+    by_default.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; ++number) {
-        ::signal(number, SIG_DFL);
+        ::sigaction(number, &by_default, nullptr);
     }
     sigset_t none{};
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 [[noreturn]] void become_child(Launch& launch) {
@@ -147,7 +149,7 @@ Subprocess::Subprocess(Subprocess&& other) noexcept
 
 Subprocess& Subprocess::operator=(Subprocess&& other) noexcept {
     if (this != &other) {
-        Subprocess ending(std::move(*this));
+        const Subprocess ending(std::move(*this));
         pid_ = std::exchange(other.pid_, -1);
         pidfd_ = std::move(other.pidfd_);
         status_ = other.status_;
@@ -193,7 +195,8 @@ std::optional<int> Subprocess::wait(std::chrono::milliseconds timeout) {
 std::string describe_wait_status(int status) {
     if (WIFSIGNALED(status)) {
         const int number = WTERMSIG(status);
-        return fmt::format("signal {} ({})", number, ::strsignal(number));
+        const char* meaning = ::sigdescr_np(number);
+        return fmt::format("signal {} ({})", number, meaning != nullptr ? meaning : "unknown");
     }
     return fmt::format("exit status {}", WEXITSTATUS(status));
 }

@@ -48,20 +48,7 @@ bool is_harmful(std::uint32_t code) noexcept {
            (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
 }
 
-}  // namespace
-
-bool is_valid_utf8(std::string_view bytes) noexcept {
-    while (!bytes.empty()) {
-        const auto code = decode(bytes);
-        if (code.length == 0) {
-            return false;
-        }
-        bytes.remove_prefix(code.length);
-    }
-    return true;
-}
-
-std::string printable(std::string_view bytes) {
+std::string escaped(std::string_view bytes, std::string_view backslash) {
     std::string out;
     out.reserve(bytes.size());
     while (!bytes.empty()) {
@@ -76,7 +63,7 @@ std::string printable(std::string_view bytes) {
         } else if (code.value == '\t') {
             out += "\\t";
         } else if (code.value == '\\') {
-            out += "\\\\";
+            out += backslash;
         } else if (is_harmful(code.value)) {
             out += code.value <= 0xff ? fmt::format("\\x{:02x}", code.value)
                                       : fmt::format("\\u{:04x}", code.value);
@@ -88,6 +75,42 @@ std::string printable(std::string_view bytes) {
     return out;
 }
 
+// Everything but printable ASCII as \xNN.
+std::string dollar_quoted(std::string_view bytes) {
+    std::string word = "$'";
+    for (const char c : bytes) {
+        if (c < ' ' || c >= 0x7f) {
+            word += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        } else if (c == '\'' || c == '\\') {
+            word += std::string("\\") + c;
+        } else {
+            word += c;
+        }
+    }
+    return word + "'";
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const auto code = decode(bytes);
+        if (code.length == 0) {
+            return false;
+        }
+        bytes.remove_prefix(code.length);
+    }
+    return true;
+}
+
+std::string printable(std::string_view bytes) {
+    return escaped(bytes, "\\\\");
+}
+
+std::string harmless(std::string_view sentence) {
+    return escaped(sentence, "\\");
+}
+
 std::string shell_quoted(std::string_view bytes) {
     constexpr std::string_view kPlain = "/._-+:,@%=";
     const auto is_plain = [&](char c) {
@@ -97,18 +120,15 @@ std::string shell_quoted(std::string_view bytes) {
     if (!bytes.empty() && std::ranges::all_of(bytes, is_plain)) {
         return std::string(bytes);
     }
-    const bool escaped = utf8_lossy(bytes) != bytes || std::ranges::any_of(bytes, [](char c) {
-                             return c == 0x7f || (c >= 0 && c < ' ');
-                         });
-    std::string word = escaped ? "$'" : "'";
+    const bool as_it_is = utf8_lossy(bytes) == bytes && std::ranges::none_of(bytes, [](char c) {
+                              return c == 0x7f || (c >= 0 && c < ' ');
+                          });
+    if (!as_it_is) {
+        return dollar_quoted(bytes);
+    }
+    std::string word = "'";
     for (const char c : bytes) {
-        if (escaped && (c < ' ' || c >= 0x7f)) {
-            word += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else if (escaped && (c == '\'' || c == '\\')) {
-            word += std::string("\\") + c;
-        } else {
-            word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-        }
+        word += c == '\'' ? std::string("'\\''") : std::string(1, c);
     }
     return word + "'";
 }

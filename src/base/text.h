@@ -19,6 +19,10 @@ namespace vigia {
 // non-empty input.
 [[nodiscard]] std::string printable(std::string_view bytes);
 
+// The same, but a backslash stays as it is: for sentences in which the names are escaped already,
+// such as the messages of events.
+[[nodiscard]] std::string harmless(std::string_view sentence);
+
 // One word of a shell's command line (POSIX, `$'…'` where there are control characters), to copy
 // and paste: harmless whatever the bytes are.
 [[nodiscard]] std::string shell_quoted(std::string_view bytes);

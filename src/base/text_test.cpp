@@ -37,6 +37,12 @@ TEST(Printable, ShowsWhatWouldMoveTheCursorOrTurnTheText) {
     EXPECT_EQ(printable("back\\slash"), "back\\\\slash");
 }
 
+TEST(Harmless, DoesNotEscapeAgainWhatIsEscaped) {
+    const auto sentence = "rm -- " + shell_quoted("/srv/a\nb") + ", " + printable("c\nd");
+    EXPECT_EQ(harmless(sentence), sentence);
+    EXPECT_EQ(harmless("a\n\x1b[31m\\"), "a\\n\\x1b[31m\\");
+}
+
 TEST(Printable, GivesNoControlCharacterForAnyByte) {
     for (int first = 0; first < 256; ++first) {
         for (int second = 0; second < 256; ++second) {

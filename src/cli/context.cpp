@@ -11,6 +11,14 @@
 #include "base/text.h"
 
 namespace vigia::cli {
+namespace {
+
+std::string text_member(const nlohmann::json& object, const std::string& key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+}  // namespace
 
 std::string paint(const Context& context, Tone tone, std::string_view text) {
     if (!context.colour || tone == Tone::Plain) {
@@ -78,7 +86,7 @@ Exit report_refusal(const Context& context, const Reply& reply) {
     fmt::print(stderr,
                "vigia: {}: {}\n",
                context.say({"the daemon refuses", "el demonio lo rechaza"}),
-               printable(message));
+               harmless(message));
     constexpr long kForbidden = 403;
     constexpr long kBadRequest = 400;
     if (reply.status == kForbidden) {
@@ -109,10 +117,11 @@ std::optional<nlohmann::json> fetch(const Context& context, const std::string& p
 }
 
 std::string printable_member(const nlohmann::json& object, const std::string& key) {
-    if (!object.contains(key) || !object[key].is_string()) {
-        return "";
-    }
-    return printable(object[key].get<std::string>());
+    return printable(text_member(object, key));
+}
+
+std::string sentence_member(const nlohmann::json& object, const std::string& key) {
+    return harmless(text_member(object, key));
 }
 
 std::string local_time(const std::string& iso) {

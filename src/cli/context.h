@@ -53,6 +53,9 @@ Exit report_refusal(const Context& context, const Reply& reply);
 // The text of a byte-string member for people: exact bytes where JSON has them, made printable.
 [[nodiscard]] std::string printable_member(const nlohmann::json& object, const std::string& key);
 
+// A sentence or a command of the daemon, in which names are escaped already: printed as it is.
+[[nodiscard]] std::string sentence_member(const nlohmann::json& object, const std::string& key);
+
 // "2026-11-22 19:20:00", local time, of an ISO 8601 UTC text; what does not parse is returned as it
 // is.
 [[nodiscard]] std::string local_time(const std::string& iso);

@@ -19,16 +19,16 @@ namespace {
 using control::error_response;
 using control::Request;
 using control::Response;
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-Response ok_json(const json& body) {
+Response ok_json(const Json& body) {
     return {.body = body.dump() + '\n'};
 }
 
 // ---- who costs what -------------------------------------------------------------------------
 
-json load_json(const ProgramLoad& load) {
-    json object;
+Json load_json(const ProgramLoad& load) {
+    Json object;
     wire::put_bytes(object, "path", load.path);
     object["user"] = utf8_lossy(load.user);
     object["processes"] = load.processes;
@@ -36,7 +36,7 @@ json load_json(const ProgramLoad& load) {
     object["scans"] = load.scans;
     object["scan_seconds"] = load.scan_seconds;
     object["share"] = load.share;
-    object["writes"] = json::array();
+    object["writes"] = Json::array();
     for (const auto& folder : load.writes) {
         object["writes"].push_back(utf8_lossy(folder));
     }
@@ -47,8 +47,8 @@ json load_json(const ProgramLoad& load) {
 
 // ---- the rules ------------------------------------------------------------------------------
 
-json rule_json(const policy::ExclusionRule& rule) {
-    json object{{"kind", policy::word_for(rule.kind)}};
+Json rule_json(const policy::ExclusionRule& rule) {
+    Json object{{"kind", policy::word_for(rule.kind)}};
     wire::put_bytes(object, "value", rule.value);
     object["user"] = rule.user;
     object["children"] = rule.children;
@@ -87,12 +87,12 @@ bool has_expired(const ExclusionSet& set, WallTime now) {
     return set.expires && std::chrono::floor<std::chrono::days>(now) >= *set.expires;
 }
 
-json set_json(const ExclusionSet& set, const ExclusionEffects& effects, WallTime now) {
-    json object{{"name", set.name},
+Json set_json(const ExclusionSet& set, const ExclusionEffects& effects, WallTime now) {
+    Json object{{"name", set.name},
                 {"reason", set.reason},
-                {"expires", set.expires ? json(policy::date_text(*set.expires)) : json(nullptr)},
+                {"expires", set.expires ? Json(policy::date_text(*set.expires)) : Json(nullptr)},
                 {"expired", has_expired(set, now)}};
-    object["rules"] = json::array();
+    object["rules"] = Json::array();
     for (const auto& rule : rules_of(set)) {
         auto entry = rule_json(rule);
         entry["left_out"] = effects.of(set.name, match_text(rule));
@@ -101,8 +101,8 @@ json set_json(const ExclusionSet& set, const ExclusionEffects& effects, WallTime
     return object;
 }
 
-json match_json(const policy::ExclusionMatch& match) {
-    json object{{"excluded", match.excluded}};
+Json match_json(const policy::ExclusionMatch& match) {
+    Json object{{"excluded", match.excluded}};
     wire::put_bytes(object, "rule", match.rule);
     object["set"] = match.set;
     object["why"] = match.why;
@@ -136,7 +136,7 @@ std::optional<std::chrono::sys_days> parse_day(std::string_view text) {
 // Nothing and a problem, if a member is not of the kind it has to be.
 class Members {
 public:
-    explicit Members(const json& body) : body_(body) {}
+    explicit Members(const Json& body) : body_(body) {}
 
     [[nodiscard]] std::string text(const char* key) {
         const auto exact = std::string(key) + "_base64";
@@ -163,7 +163,7 @@ public:
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
 private:
-    const json& body_;
+    const Json& body_;
     std::string problem_;
 };
 
@@ -183,9 +183,9 @@ Response answer(const Components::PolicyEdit& edit,
     if (!edit.reloaded.valid) {
         return error_response(409, "policy-refused", edit.reloaded.in_force);
     }
-    json body{{"set", set}, {"rule", rule_json(rule)}};
+    Json body{{"set", set}, {"rule", rule_json(rule)}};
     wire::put_bytes(body, "file", parts.policies().file().native());
-    body["differences"] = json::array();
+    body["differences"] = Json::array();
     for (const auto& difference : edit.reloaded.differences) {
         body["differences"].push_back(utf8_lossy(difference));
     }
@@ -196,7 +196,7 @@ Response answer(const Components::PolicyEdit& edit,
 
 Response get_top(Components& parts, const Request& /*request*/) {
     const auto report = parts.program_costs();
-    json body{{"window_seconds", CostWindow::kLength.count()}, {"programs", json::array()}};
+    Json body{{"window_seconds", CostWindow::kLength.count()}, {"programs", Json::array()}};
     for (const auto& program : report.programs) {
         // What cost something a while ago is for advice only.
         if (program.load.events_per_second > 0 || program.load.scans > 0) {
@@ -213,7 +213,7 @@ Response get_top(Components& parts, const Request& /*request*/) {
 
 Response get_exclusions(Components& parts, const Request& /*request*/) {
     const auto policy = parts.policies().current();
-    json body{{"sets", json::array()}};
+    Json body{{"sets", Json::array()}};
     for (const auto& set : policy->policy->exclusions) {
         body["sets"].push_back(set_json(set, parts.effects(), parts.now()));
     }
@@ -237,14 +237,14 @@ Response test_exclusions(Components& parts, const Request& request) {
     auto body = match_json(look(parts.now()));
     const auto ever = look(WallTime{});  // long before anything expired
     body["expired"] =
-        !body["excluded"].get<bool>() && ever.excluded ? json(ever.set) : json(nullptr);
+        !body["excluded"].get<bool>() && ever.excluded ? Json(ever.set) : Json(nullptr);
     return ok_json(body);
 }
 
 Response suggest_exclusions(Components& parts, const Request& /*request*/) {
-    json body{{"suggestions", json::array()}};
+    Json body{{"suggestions", Json::array()}};
     for (const auto& suggestion : parts.suggestions()) {
-        json entry{{"rule", rule_json(suggestion.rule)}};
+        Json entry{{"rule", rule_json(suggestion.rule)}};
         wire::put_bytes(entry, "program", suggestion.program);
         entry["user"] = utf8_lossy(suggestion.user);
         entry["share"] = suggestion.share;
@@ -256,7 +256,7 @@ Response suggest_exclusions(Components& parts, const Request& /*request*/) {
 }
 
 Response post_exclusion(Components& parts, const Request& request) {
-    const auto body = json::parse(request.body, nullptr, false);
+    const auto body = Json::parse(request.body, nullptr, false);
     if (!body.is_object()) {
         return bad_request(R"(expected {"set":…,"kind":…,"value":…,"reason":…})");
     }

@@ -155,6 +155,7 @@ private:
     void collect_programs(Facts& facts);
     void report_kernel(Status& status) const;
     Result<> start_health();
+    [[nodiscard]] std::vector<HostWatch::Place> host_places();
     [[nodiscard]] std::string signs_of_trouble() const;
     void collect_facts(Facts& facts);
     void collect_scan_service(Facts& facts);

@@ -41,11 +41,30 @@ Result<> Components::start_health() {
     installed_root_ = TRY(host::Root::open("/"), "open the root of the system");
     installation_.emplace(
         std::filesystem::absolute(options_.programs).lexically_normal().relative_path().native());
-    const auto poke = [this] { poke_health(); };
     {
         const std::scoped_lock lock(poke_mutex_);
         poked_ = health_.get();
     }
+    host_watch_ = TRY(HostWatch::create(loop_, host_places()), "watch the host");
+    // Parts fail on threads that have better things to do than to tell: a look at what they note
+    // costs nothing, and a fault is to be told within a second. (The loop calls a copy of what it
+    // was given: what is kept between calls lies elsewhere.)
+    constexpr std::chrono::milliseconds kLook{500};
+    const auto seen = std::make_shared<std::string>();
+    sources_.push_back(TRY(loop_.every(kLook, [this, seen] {
+        overload_->look();
+        if (auto now = signs_of_trouble(); now != *seen) {
+            *seen = std::move(now);
+            poke_health();
+        }
+    })));
+    health_->start();
+    return {};
+}
+
+// What a change of asks for another look at the faults.
+std::vector<HostWatch::Place> Components::host_places() {
+    const auto poke = [this] { poke_health(); };
     std::vector<HostWatch::Place> places{
         {.folder = (options_.sysroot / "etc").lexically_normal().native(),
          .names = {"passwd", "group", "shadow", "login.defs"},
@@ -76,21 +95,7 @@ Result<> Components::start_health() {
                                paths_.run}) {
         places.push_back({.folder = folder.native(), .changed = poke});
     }
-    host_watch_ = TRY(HostWatch::create(loop_, std::move(places)), "watch the host");
-    // Parts fail on threads that have better things to do than to tell: a look at what they note
-    // costs nothing, and a fault is to be told within a second. (The loop calls a copy of what it
-    // was given: what is kept between calls lies elsewhere.)
-    constexpr std::chrono::milliseconds kLook{500};
-    const auto seen = std::make_shared<std::string>();
-    sources_.push_back(TRY(loop_.every(kLook, [this, seen] {
-        overload_->look();
-        if (auto now = signs_of_trouble(); now != *seen) {
-            *seen = std::move(now);
-            poke_health();
-        }
-    })));
-    health_->start();
-    return {};
+    return places;
 }
 
 // Whatever the facts of storage and file monitor rest on and nobody tells of, as one text.

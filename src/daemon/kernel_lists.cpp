@@ -58,23 +58,19 @@ std::vector<const ProcessInfo*> line_in(const std::map<pid_t, ProcessInfo>& runn
 
 }  // namespace
 
-// By file, as the kernel sees it: looked up again now and then, because updates replace files.
-void KernelMonitor::exclude_programs(const PolicyInForce& policy) {
-    const auto sensor = rungs_.sensor;
-    if (!sensor && !rungs_.polling) {
-        return;
-    }
+// Those in force whose program and user exist. The number of a rule is its place among all.
+std::vector<KernelSensor::ProgramExclusion> KernelMonitor::excluded_by(const Policy& policy) {
     std::vector<KernelSensor::ProgramExclusion> programs;
     const auto now = options_.reporter.now();
     std::uint32_t rule = 0;
-    for (const auto& set : policy.policy->exclusions) {
+    for (const auto& set : policy.exclusions) {
+        const bool in_force = !set.expires || WallTime{*set.expires} > now;
         for (const auto& process : set.processes) {
             ++rule;
-            const auto program = program_at(process.path);
+            const auto program = in_force ? program_at(process.path) : std::nullopt;
             const auto user =
                 process.user.empty() ? std::optional<uid_t>{} : who_.uid_of(process.user);
-            const bool in_force = !set.expires || WallTime{*set.expires} > now;
-            if (program && in_force && (process.user.empty() || user)) {
+            if (program && (process.user.empty() || user)) {
                 programs.push_back({.program = *program,
                                     .rule = rule,
                                     .user = user,
@@ -82,6 +78,16 @@ void KernelMonitor::exclude_programs(const PolicyInForce& policy) {
             }
         }
     }
+    return programs;
+}
+
+// By file, as the kernel sees it: looked up again now and then, because updates replace files.
+void KernelMonitor::exclude_programs(const PolicyInForce& policy) {
+    const auto sensor = rungs_.sensor;
+    if (!sensor && !rungs_.polling) {
+        return;
+    }
+    auto programs = excluded_by(*policy.policy);
     if (excluded_known_ && same(programs, excluded_)) {
         return;
     }

@@ -120,6 +120,8 @@ private:
     [[nodiscard]] KernelWish wish_of(const PolicyInForce& policy) const;
     void seed();
     void follow_level();
+    [[nodiscard]] std::vector<sensors::KernelSensor::ProgramExclusion> excluded_by(
+        const Policy& policy);
     void exclude_programs(const PolicyInForce& policy);
     void exclude_running(sensors::KernelSensor& sensor);
     void load_lists(const Policy::Network& network);

@@ -79,7 +79,7 @@ overload::Pressure OverloadMonitor::measure(const Sample& now) {
         std::max(0.05, std::chrono::duration<double>(now.at - before.at).count());
     const auto offered =
         since(now.files, before.files) + since(now.kernel.offered, before.kernel.offered);
-    Rates rates{
+    const Rates rates{
         .offered = offered / seconds,
         .delivered = (since(now.judged, before.judged) +
                       since(now.kernel.delivered, before.kernel.delivered)) /

@@ -191,8 +191,8 @@ std::vector<Suggestion> suggest(const ProgramCosts::Report& report, const Adviso
                        .warning = warning_of(program.load.path, advisor.others_write),
                        .command = command_for(*rule, program.lasting_share, advisor)});
         const auto folder = folder_of(program.folders);
-        policy::ExclusionRule place{.kind = policy::RuleKind::Path,
-                                    .value = folder ? folder->path : std::string{}};
+        const policy::ExclusionRule place{.kind = policy::RuleKind::Path,
+                                          .value = folder ? folder->path : std::string{}};
         if (folder && is_valid_utf8(folder->path) && !advisor.is_excluded(place)) {
             const auto share = program.lasting_share * folder->part;
             all.push_back({.rule = place,

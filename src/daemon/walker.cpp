@@ -152,7 +152,7 @@ Walker::State Walker::state() const {
         const auto since = *current_->work.walk_all;
         state.tainted_since = state.tainted_since ? std::min(*state.tainted_since, since) : since;
     }
-    const double expected = static_cast<double>(to_offer_ + (walks_ ? folders_last_ : 0));
+    const auto expected = static_cast<double>(to_offer_ + (walks_ ? folders_last_ : 0));
     const double done = static_cast<double>(std::min<std::uint64_t>(found_, to_offer_)) +
                         static_cast<double>(walks_ ? folders_seen_.load() : 0);
     if (expected > 0 && (!walks_ || folders_last_ > 0)) {
@@ -262,11 +262,12 @@ void Walker::offer_deferred(std::vector<FileActivity> files, const std::stop_tok
     }
 }
 
-// All watched file systems, or those that have to be; all again if one of these cannot be told
-// among them (the lower part of an overlay, a mount of others).
-void Walker::walk_all(const Job& job, const std::stop_token& stop) {
-    const auto roots = plan_walk(hooks_.watched_folders(), hooks_.mounts());
-    std::vector<std::optional<WallTime>> since(roots.size());
+// For each of them: what changed since then is to be walked; nothing: need not be. All of them, if
+// one of the file systems in question cannot be told among them (the lower part of an overlay, a
+// mount of others).
+std::vector<std::optional<WallTime>> Walker::begin_of_walks(const Job& job,
+                                                            const std::vector<WalkRoot>& roots) {
+    std::vector<std::optional<WallTime>> since(roots.size(), job.work.walk_all);
     std::set<FileSystemId> met;
     for (std::size_t at = 0; at < roots.size(); ++at) {
         const auto folder = open_at(AT_FDCWD, roots[at].path.c_str(), O_PATH);
@@ -274,16 +275,23 @@ void Walker::walk_all(const Job& job, const std::stop_token& stop) {
         const auto wanted = folder && fs ? job.work.walk.find(*fs) : job.work.walk.end();
         if (wanted != job.work.walk.end()) {
             met.insert(*fs);
-            since[at] = wanted->second;
-        }
-        if (job.work.walk_all) {
-            since[at] = std::min(*job.work.walk_all, since[at].value_or(*job.work.walk_all));
+            since[at] = std::min(wanted->second, since[at].value_or(wanted->second));
         }
     }
-    const bool all_met = met.size() == job.work.walk.size();
+    if (met.size() != job.work.walk.size()) {
+        for (auto& one : since) {
+            one = one.value_or(job.since);
+        }
+    }
+    return since;
+}
+
+void Walker::walk_all(const Job& job, const std::stop_token& stop) {
+    const auto roots = plan_walk(hooks_.watched_folders(), hooks_.mounts());
+    const auto since = begin_of_walks(job, roots);
     for (std::size_t at = 0; at < roots.size() && !stop.stop_requested(); ++at) {
         const auto& root = roots[at];
-        auto from = all_met ? since[at] : std::optional(since[at].value_or(job.since));
+        auto from = since[at];
         const auto folders = hooks_.watched_folders();
         const bool watched =
             std::ranges::find(folders, root.path) != folders.end() || hooks_.is_watched(root.path);

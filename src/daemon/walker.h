@@ -105,6 +105,8 @@ private:
     void catch_up_now(Job job, const std::stop_token& stop);
     void offer_deferred(std::vector<FileActivity> files, const std::stop_token& stop);
     void walk_all(const Job& job, const std::stop_token& stop);
+    [[nodiscard]] static std::vector<std::optional<WallTime>> begin_of_walks(
+        const Job& job, const std::vector<WalkRoot>& roots);
     void walk_one(const WalkRoot& root, WallTime since, const std::stop_token& stop);
     void offer(FileActivity&& activity, const std::stop_token& stop);
     void walk_moved_in(const std::stop_token& stop);

@@ -60,11 +60,14 @@ Result<> add_file(wire::Digest& digest, int folder, const std::string& name) {
 
 }  // namespace
 
+struct CloseFolder {
+    void operator()(DIR* open) const { ::closedir(open); }
+};
+
 Result<std::vector<std::string>> names_in(int folder, std::size_t limit) {
     // A description of its own: the position of the caller's stays where it is.
     auto own = TRY(open_at(folder, ".", O_RDONLY | O_DIRECTORY));
-    const std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })> stream(
-        ::fdopendir(own.get()));
+    const std::unique_ptr<DIR, CloseFolder> stream(::fdopendir(own.get()));
     if (!stream) {
         return fail_errno("list the folder");
     }

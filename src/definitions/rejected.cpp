@@ -58,7 +58,7 @@ Result<fs::path> set_aside(const fs::path& state,
     const auto folder =
         TRY(open_at(AT_FDCWD, from.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW), "set aside");
     const auto digest = TRY(digest_of_file(folder.get(), file), "set aside");
-    const auto target = state / "rejected" / (digest.hex() + "-" + file);
+    auto target = state / "rejected" / (digest.hex() + "-" + file);
     TRY(replace_file(target.native() + std::string(kReason), reason + "\n", 0644), "set aside");
     if (::renameat(folder.get(), file.c_str(), AT_FDCWD, target.c_str()) < 0) {
         return fail_errno("move " + printable(file) + " to rejected");

@@ -87,9 +87,8 @@ const Fault* find_fault(std::string_view key) {
 
 const Fault* fault_named(std::string_view name) {
     int id = 0;
-    const auto* const end = name.data() + name.size();
-    const auto parsed = std::from_chars(name.data(), end, id);
-    const bool number = parsed.ec == std::errc{} && parsed.ptr == end;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
+    const bool number = parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size();
     return number ? find_fault(id) : find_fault(name);
 }
 

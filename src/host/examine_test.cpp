@@ -146,7 +146,7 @@ TEST(Examine, OfADebianWithEverythingKnowsIt) {
 }
 
 TEST(Examine, TakesOwnPathsFromTheirOwnRoot) {
-    RootFixture host;
+    const RootFixture host;
     RootFixture prefix;
     prefix.folder("var/lib/vigia");
     const auto own = *Root::open(prefix.path());

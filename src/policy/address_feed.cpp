@@ -24,9 +24,9 @@ std::string_view trimmed(std::string_view text) {
 template <typename T>
 std::optional<T> number(std::string_view digits) {
     T value{};
-    const auto* end = digits.data() + digits.size();
-    const auto parsed = std::from_chars(digits.data(), end, value);
-    return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(value) : std::nullopt;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool whole = parsed.ptr == digits.data() + digits.size();
+    return parsed.ec == std::errc{} && whole ? std::optional(value) : std::nullopt;
 }
 
 // "2027-01-01"

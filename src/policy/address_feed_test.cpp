@@ -13,6 +13,7 @@ WallTime day(int year, unsigned month, unsigned number) {
 
 std::vector<std::string> texts(const AddressFeed& feed) {
     std::vector<std::string> all;
+    all.reserve(feed.prefixes.size());
     for (const auto& prefix : feed.prefixes) {
         all.push_back(to_text(prefix));
     }

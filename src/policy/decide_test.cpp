@@ -13,7 +13,7 @@ namespace {
 
 constexpr WallTime kNow{std::chrono::sys_days{std::chrono::year{2026} / 11 / 22}};
 
-Decision decide_with(Policy policy, Verdict verdict) {
+Decision decide_with(Policy policy, const Verdict& verdict) {
     const auto shared = std::make_shared<const Policy>(std::move(policy));
     return decide(*shared, Exclusions(shared), verdict, kNow);
 }

@@ -2,7 +2,7 @@
 #include "policy/nearest.h"
 
 #include <algorithm>
-#include <numeric>
+#include <ranges>
 #include <vector>
 
 namespace vigia::policy {
@@ -26,7 +26,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
     std::vector<std::size_t> before(right.size() + 1);
     std::vector<std::size_t> last(right.size() + 1);
     std::vector<std::size_t> row(right.size() + 1);
-    std::iota(last.begin(), last.end(), std::size_t{0});
+    std::ranges::copy(std::views::iota(std::size_t{0}, last.size()), last.begin());
     for (std::size_t i = 1; i <= left.size(); ++i) {
         row[0] = i;
         for (std::size_t j = 1; j <= right.size(); ++j) {

@@ -37,7 +37,7 @@ struct Problem {
 // JSON of the same for the API.
 [[nodiscard]] std::string to_json(const Policy& policy);
 
-// One line per option that differs: "files.mode: audit → quarantine".
+// One line per option that differs: "files.mode: audit → quarantine"; printable.
 [[nodiscard]] std::vector<std::string> difference(const Policy& before, const Policy& after);
 
 }  // namespace vigia::policy

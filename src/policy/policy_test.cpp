@@ -294,6 +294,16 @@ TEST(PolicyFile, ADifferenceIsOneLineForEachOptionThatDiffers) {
                             HasSubstr("sinks: − { kind = \"jsonl\"")));
 }
 
+TEST(PolicyFile, ADifferenceEscapesNamesOnce) {
+    const auto before = policy_of(kSample);
+    auto after = before;
+    after.files.watch = {"/", "/srv/a\nb\\c"};
+    after.exclusions[0].processes.push_back({.path = "/srv/d\ne\\f"});
+    EXPECT_THAT(
+        difference(before, after),
+        ElementsAre("files.watch: + /srv/a\\nb\\\\c", HasSubstr("\"/srv/d\\u000ae\\\\f\"")));
+}
+
 TEST(PolicyFile, AHashOrNetworkOnBothListsIsRefused) {
     const std::string digest(64, 'a');
     const auto hashes = problems_of(fmt::format(

@@ -148,7 +148,7 @@ std::string shown(const Node* node) {
         return "(not set)";
     }
     const auto* text = node->as<std::string>();
-    std::string value = printable(text != nullptr ? *text : inline_text(*node));
+    std::string value = text != nullptr ? printable(*text) : harmless(inline_text(*node));
     if (value.size() > kLongest) {
         value = utf8_lossy(std::string_view(value).substr(0, kLongest)) + "…";
     }
@@ -158,7 +158,8 @@ std::string shown(const Node* node) {
 std::vector<std::string> lines_of(const Items& items) {
     std::vector<std::string> lines;
     std::ranges::transform(items, std::back_inserter(lines), [](const Node& item) {
-        return item.as<std::string>() != nullptr ? *item.as<std::string>() : inline_text(item);
+        const auto* text = item.as<std::string>();
+        return text != nullptr ? printable(*text) : harmless(inline_text(item));
     });
     std::ranges::sort(lines);
     return lines;
@@ -168,7 +169,7 @@ std::string listed(std::string_view word, const std::vector<std::string>& values
     constexpr std::size_t kMost = 5;
     std::string text;
     for (std::size_t at = 0; at < std::min(kMost, values.size()); ++at) {
-        text += fmt::format("{} {} {}", at == 0 ? "" : ",", word, printable(values[at]));
+        text += fmt::format("{} {} {}", at == 0 ? "" : ",", word, values[at]);
     }
     if (values.size() > kMost) {
         text += fmt::format(", {} {} more", word, values.size() - kMost);

@@ -18,7 +18,7 @@ struct EventFrame {
 };
 
 // OCSF class of an event (docs/EVENTS.md).
-[[nodiscard]] int class_uid(const Event& event) noexcept;
+[[nodiscard]] int class_uid(const Event& event);
 
 // One line of OCSF-shaped JSON (schema 1.4.0) without a newline. Total: any bytes in any string
 // give valid JSON in printable ASCII (everything else is escaped, so the line is harmless on a

@@ -161,7 +161,7 @@ SeverityNames names_of(Severity value) noexcept {
     return {};
 }
 
-int class_uid(const Event& event) noexcept {
+int class_uid(const Event& event) {
     struct Visitor {
         int operator()(const DetectionBody& /*body*/) const noexcept {
             return kDetectionFinding.uid;

@@ -29,7 +29,7 @@ Exit show(const Context& context) {
                        printable_member(source, "path"),
                        source.value("files", std::uint64_t{0}),
                        context.say({"files", "archivos"}),
-                       printable_member(source, "detail"));
+                       sentence_member(source, "detail"));
         }
     }
     return Exit::Fine;

@@ -86,7 +86,7 @@ void print_event(const Context& context, const std::string& text) {
     fmt::print("{}  {:<14} {}\n",
                local_time(event.value("time_dt", "")),
                printable_member(event, "activity_name"),
-               paint(context, tone, printable_member(event, "message")));
+               paint(context, tone, sentence_member(event, "message")));
 }
 
 Exit run_events(const Context& context, const Asked& asked) {

@@ -154,7 +154,7 @@ Exit suggest(const Context& context) {
         fmt::print("{:>5.1f}%  {}\n        {}\n",
                    one.value("share", 0.0) * 100,
                    rule_text(context, one.at("rule")),
-                   one.value("command", ""));
+                   sentence_member(one, "command"));
         if (const auto warning = warning_text(context, one.value("warning", ""));
             !warning.empty()) {
             fmt::print("        {}\n", paint(context, Tone::Warning, warning));
@@ -224,7 +224,7 @@ Exit told(const Context& context, const Result<Reply>& reply, const Text& done) 
         return Exit::Fine;
     }
     for (const auto& difference : body.value("differences", json::array())) {
-        fmt::print("  {}\n", printable(difference.get<std::string>()));
+        fmt::print("  {}\n", harmless(difference.get<std::string>()));
     }
     fmt::print("{} ({})\n", context.say(done), printable_member(body, "file"));
     return Exit::Fine;

@@ -46,10 +46,10 @@ void print_steps(const Context& context, const json& fault) {
     fmt::print("  {}\n", context.say({"What to do", "Qué hacer"}));
     int number = 0;
     for (const auto& step : fault.at("remedy")) {
-        print_wrapped(fmt::format("   {}. ", ++number), printable_member(step, "text"));
+        print_wrapped(fmt::format("   {}. ", ++number), sentence_member(step, "text"));
         if (step.contains("command")) {
             fmt::print("        {}\n",
-                       paint(context, Tone::Strong, printable_member(step, "command")));
+                       paint(context, Tone::Strong, sentence_member(step, "command")));
         }
     }
 }
@@ -63,9 +63,9 @@ void print_fault(const Context& context, const json& fault) {
                                  context.say({"Fault", "Fallo"}),
                                  fault.value("id", 0),
                                  severity_text(severity, context.language),
-                                 printable_member(fault, "title"))));
-    print_wrapped("  ", printable_member(fault, "description"));
-    if (const auto lost = printable_member(fault, "lost_capability"); !lost.empty()) {
+                                 sentence_member(fault, "title"))));
+    print_wrapped("  ", sentence_member(fault, "description"));
+    if (const auto lost = sentence_member(fault, "lost_capability"); !lost.empty()) {
         print_wrapped("  ", lost);
     }
     if (fault.contains("raised_at") && fault["raised_at"].is_string()) {
@@ -100,7 +100,7 @@ void print_evidence(const Context& context, const json& fault) {
         fmt::print("  {}: {}, {}\n",
                    context.say({"Repairs tried", "Reparaciones intentadas"}),
                    heal.value("attempts", 0),
-                   printable_member(heal, "last_result"));
+                   sentence_member(heal, "last_result"));
     }
 }
 
@@ -272,7 +272,7 @@ Exit history(const Context& context, std::uint32_t limit) {
         const auto ended = open ? std::string(context.say({"still raised", "sigue activo"}))
                                 : fmt::format("{} ({})",
                                               local_time(episode.value("cleared_at", "")),
-                                              printable_member(episode, "cleared_because"));
+                                              sentence_member(episode, "cleared_because"));
         fmt::print("{}  {:>4}  {:<9} {:<24} {}\n",
                    local_time(episode.value("raised_at", "")),
                    episode.value("id", 0),
@@ -319,7 +319,7 @@ Exit fix(const Context& context, const std::string& name, bool dry_run, bool yes
     if (!dry_run) {
         fmt::print("{}\n",
                    ok ? paint(context, Tone::Good, context.say({"done", "hecho"}))
-                      : paint(context, Tone::Bad, printable_member(answer, "result")));
+                      : paint(context, Tone::Bad, sentence_member(answer, "result")));
     }
     return ok ? Exit::Fine : Exit::No;
 }

@@ -93,10 +93,10 @@ Exit reload(const Context& context) {
                    printable_member(problem, "file"),
                    problem.value("line", 0U),
                    problem.value("column", 0U),
-                   printable_member(problem, "message"));
+                   sentence_member(problem, "message"));
     }
     for (const auto& difference : body.at("differences")) {
-        fmt::print("  {}\n", printable(difference.get<std::string>()));
+        fmt::print("  {}\n", harmless(difference.get<std::string>()));
     }
     fmt::print("{}\n",
                reply->status == kOk
@@ -128,7 +128,7 @@ Exit diff(const Context& context, const std::string& file) {
         fmt::print("{}\n", json{{"differences", differences}}.dump());
     } else {
         for (const auto& difference : differences) {
-            fmt::print("{}\n", printable(difference));
+            fmt::print("{}\n", harmless(difference));
         }
     }
     return differences.empty() ? Exit::Fine : Exit::No;

@@ -74,7 +74,7 @@ void print_list(const Context& context, const json& job, const char* list, const
         fmt::print("{} {}: {}\n",
                    paint(context, Tone::Warning, context.say(title)),
                    printable_member(entry, "path"),
-                   printable_member(entry, "reason"));
+                   sentence_member(entry, "reason"));
     }
 }
 

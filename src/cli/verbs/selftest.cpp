@@ -32,7 +32,7 @@ Exit run_self_test(const Context& context) {
                    passed ? paint(context, Tone::Good, context.say({"ok    ", "bien  "}))
                           : paint(context, Tone::Bad, context.say({"failed", "falló "})),
                    stage.value("milliseconds", 0.0),
-                   printable_member(stage, "detail"));
+                   sentence_member(stage, "detail"));
     }
     fmt::print(
         "{}\n",

@@ -30,6 +30,22 @@ std::string state_text(const Context& context, const std::string& state) {
     return paint(context, tone_of(state), fmt::format("{:<9}", state));
 }
 
+void print_unwatched(const Context& context, const json& places) {
+    for (const auto& place : places) {
+        if (place.value("state", "") == "unwatched") {
+            line(context,
+                 {"", ""},
+                 paint(context,
+                       Tone::Warning,
+                       fmt::format("{}: {} ({}) {}",
+                                   context.say({"not watched", "sin vigilar"}),
+                                   printable_member(place, "path"),
+                                   printable_member(place, "type"),
+                                   sentence_member(place, "detail"))));
+        }
+    }
+}
+
 void print_monitors(const Context& context, const json& status) {
     for (const auto& monitor : status.at("monitors")) {
         const auto name = monitor.value("name", "");
@@ -38,7 +54,7 @@ void print_monitors(const Context& context, const json& status) {
                            : name == "processes" ? Text{"Processes", "Procesos"}
                                                  : Text{"Network", "Red"};
         const auto backend = monitor.value("backend", "");
-        const auto detail = printable_member(monitor, "detail");
+        const auto detail = sentence_member(monitor, "detail");
         line(context,
              label,
              fmt::format("{}{}{}{}",
@@ -46,21 +62,7 @@ void print_monitors(const Context& context, const json& status) {
                          printable(backend),
                          backend.empty() || detail.empty() ? "" : ", ",
                          detail));
-        if (!monitor.contains("places") || !monitor["places"].is_array()) {
-            continue;
-        }
-        for (const auto& place : monitor["places"]) {
-            if (place.value("state", "") == "unwatched") {
-                line(context,
-                     {"", ""},
-                     paint(context,
-                           Tone::Warning,
-                           fmt::format("not watched: {} ({}) {}",
-                                       printable_member(place, "path"),
-                                       printable_member(place, "type"),
-                                       printable_member(place, "detail"))));
-            }
-        }
+        print_unwatched(context, monitor.value("places", json::array()));
     }
 }
 
@@ -79,7 +81,7 @@ void print_scan(const Context& context, const json& scan) {
                      context.say({"pending", "pendientes"}),
                      grouped(scan.value("detections", std::uint64_t{0})),
                      context.say({"detections", "detecciones"})));
-    const auto detail = printable_member(scan, "detail");
+    const auto detail = sentence_member(scan, "detail");
     if (!detail.empty()) {
         line(context, {"", ""}, paint(context, Tone::Warning, detail));
     }
@@ -128,7 +130,7 @@ void print_load(const Context& context, const json& status) {
                                load.value("level", 0U),
                                printable_member(status, "mode"),
                                context.say({"because of", "a causa de"}),
-                               printable_member(load, "reason"),
+                               sentence_member(load, "reason"),
                                rate.value("offered", 0.0),
                                context.say({"events a second", "eventos por segundo"}))));
     }
@@ -200,13 +202,13 @@ void print_faults(const Context& context, const json& status) {
                                      context.say({"FAULT", "FALLO"}),
                                      fault.value("id", 0),
                                      severity_text(fault.value("severity", ""), context.language),
-                                     printable_member(fault, "title"))));
+                                     sentence_member(fault, "title"))));
     }
 }
 
 void print_status(const Context& context, const json& status) {
     const auto state = status.value("state", "unknown");
-    const auto reason = printable_member(status, "state_reason");
+    const auto reason = sentence_member(status, "state_reason");
     fmt::print("Vigía {} · {} · {} {}\n",
                printable_member(status, "version"),
                paint(context, tone_of(state), state),

@@ -47,6 +47,7 @@ TEST(AddressLists, TheMergedListDecidesAsTheTwoDo) {
     std::mt19937 random(7);
     const auto some = [&](int count) {
         std::vector<IpPrefix> all;
+        all.reserve(static_cast<std::size_t>(count));
         for (int i = 0; i < count; ++i) {
             all.push_back(*parse_prefix("10.0." + std::to_string(random() % 8) + '.' +
                                         std::to_string(random() % 256) + '/' +

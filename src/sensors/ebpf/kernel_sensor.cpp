@@ -35,6 +35,7 @@ void move_losses(std::vector<KernelSensor::Counters>& counters,
                  std::span<const std::uint64_t> received,
                  std::uint64_t reader_lost) {
     std::vector<ClassBooks> books;
+    books.reserve(counters.size());
     for (const auto& one : counters) {
         books.push_back({.delivered = one.delivered, .lost = one.lost});
     }

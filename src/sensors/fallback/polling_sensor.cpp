@@ -81,8 +81,8 @@ void PollingSensor::look() {
     }
 }
 
-void PollingSensor::look_at_processes(BootTime now) {
-    const bool first = looks_ == 1;
+// But for our own.
+std::map<pid_t, ProcessInfo> PollingSensor::running() const {
     std::map<pid_t, ProcessInfo> current;
     std::set<pid_t> own{::getpid()};
     for (const auto pid : list_pids()) {
@@ -99,13 +99,26 @@ void PollingSensor::look_at_processes(BootTime now) {
         }
         current.emplace(pid, std::move(*process));
     }
-    const auto ended = std::exchange(processes_, std::move(current));
-    const auto before_now = exclusions_;
+    return current;
+}
+
+void PollingSensor::look_at_processes(BootTime now) {
+    const auto before = std::exchange(processes_, running());
+    const auto exclusions_before = exclusions_;
     exclusions_.update(processes_);
-    for (const auto& [pid, process] : ended) {
+    tell_ends(before, exclusions_before, now);
+    if (looks_ > 1) {
+        tell_begins(before, now);
+    }
+}
+
+void PollingSensor::tell_ends(const std::map<pid_t, ProcessInfo>& before,
+                              const Exclusions& exclusions_before,
+                              BootTime now) {
+    for (const auto& [pid, process] : before) {
         const auto still = processes_.find(pid);
         if (still == processes_.end() || still->second.who.key != process.who.key) {
-            const bool excluded = before_now.contains(process.who.key);
+            const bool excluded = exclusions_before.contains(process.who.key);
             count(EventClass::Exit, excluded);
             if (!excluded) {
                 observer_.on_process(ProcessExit{.process = process.who,
@@ -115,11 +128,14 @@ void PollingSensor::look_at_processes(BootTime now) {
             }
         }
     }
+}
+
+void PollingSensor::tell_begins(const std::map<pid_t, ProcessInfo>& before, BootTime now) {
     for (const auto& [pid, process] : processes_) {
-        const auto before = ended.find(pid);
-        const bool is_new = before == ended.end() || before->second.who.key != process.who.key ||
-                            !same_image(before->second, process);
-        if (is_new && !first) {
+        const auto known = before.find(pid);
+        const bool is_new = known == before.end() || known->second.who.key != process.who.key ||
+                            !same_image(known->second, process);
+        if (is_new) {
             const bool excluded = exclusions_.contains(process.who.key);
             count(EventClass::Exec, excluded);
             if (!excluded) {

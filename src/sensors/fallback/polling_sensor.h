@@ -63,7 +63,12 @@ private:
     };
 
     void look();
+    [[nodiscard]] std::map<pid_t, ProcessInfo> running() const;
     void look_at_processes(BootTime now);
+    void tell_ends(const std::map<pid_t, ProcessInfo>& before,
+                   const Exclusions& exclusions_before,
+                   BootTime now);
+    void tell_begins(const std::map<pid_t, ProcessInfo>& before, BootTime now);
     void look_at_sockets(BootTime now);
     void end_sockets(BootTime now);
     void begin_socket(const DiagSocket& socket, pid_t holder, bool incoming);
