@@ -17,11 +17,11 @@ namespace {
 // The machine's clock is never set. A test moves ours alone, by the seconds that
 // stand in the file named by this variable. Not in what users get.
 std::chrono::seconds test_offset() {
-    static const char* const file =
+    static const char* const kFile =
         std::getenv("VIGIA_TEST_CLOCK_OFFSET");  // NOLINT(concurrency-mt-unsafe): nobody sets it
     std::int64_t seconds = 0;
-    if (file != nullptr) {
-        std::ifstream(file) >> seconds;
+    if (kFile != nullptr) {
+        std::ifstream(kFile) >> seconds;
     }
     return std::chrono::seconds{seconds};
 }

@@ -30,7 +30,7 @@ TEST(EventLoopTest, RunsPostedTasksTimersAndDescriptorsUntilStopped) {
             (*loop)->stop(42);
         }
     });
-    std::jthread other([&] { (*loop)->post([&] { (void)!::write(ends[1], "x", 1); }); });
+    const std::jthread other([&] { (*loop)->post([&] { (void)!::write(ends[1], "x", 1); }); });
     EXPECT_EQ((*loop)->run().value(), 42);
     EXPECT_TRUE(readable);
     EXPECT_EQ(ticks, 3);

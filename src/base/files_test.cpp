@@ -17,7 +17,7 @@ protected:
         root_ = ::mkdtemp(pattern.data());
     }
 
-    ~Files() override { std::filesystem::remove_all(root_); }
+    void TearDown() override { std::filesystem::remove_all(root_); }
 
     std::filesystem::path root_;
 };

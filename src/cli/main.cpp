@@ -26,7 +26,7 @@ Language language_of_locale() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::setlocale(LC_ALL, "");
+    std::setlocale(LC_ALL, "");  // NOLINT(concurrency-mt-unsafe): before any thread
     ::signal(SIGPIPE, SIG_DFL);  // `vigia events | head` ends quietly
     ::curl_global_init(CURL_GLOBAL_DEFAULT);
     const Context context{

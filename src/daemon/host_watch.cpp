@@ -43,6 +43,16 @@ void HostWatch::refresh() {
     }
 }
 
+bool HostWatch::concerns(const inotify_event& event, std::size_t place) const {
+    if ((event.mask & IN_Q_OVERFLOW) != 0) {
+        return true;
+    }
+    const auto& names = places_[place].names;
+    const std::string_view name = event.len > 0 ? static_cast<const char*>(event.name) : "";
+    return event.wd == marks_[place] &&
+           (names.empty() || name.empty() || std::ranges::find(names, name) != names.end());
+}
+
 void HostWatch::read_events() {
     alignas(inotify_event) std::array<char, 16384> buffer{};
     std::vector<bool> touched(places_.size(), false);
@@ -50,14 +60,8 @@ void HostWatch::read_events() {
     while ((got = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0) {
         for (ssize_t at = 0; at < got;) {
             const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
-            const std::string name = event->len > 0 ? event->name : "";
             for (std::size_t place = 0; place < places_.size(); ++place) {
-                const auto& names = places_[place].names;
-                const bool ours =
-                    (event->mask & IN_Q_OVERFLOW) != 0 ||
-                    (event->wd == marks_[place] && (names.empty() || name.empty() ||
-                                                    std::ranges::find(names, name) != names.end()));
-                touched[place] = touched[place] || ours;
+                touched[place] = touched[place] || concerns(*event, place);
                 if (event->wd == marks_[place] && (event->mask & IN_IGNORED) != 0) {
                     marks_[place] = -1;
                 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <sys/inotify.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +38,7 @@ public:
 private:
     explicit HostWatch(std::vector<Place> places) : places_(std::move(places)) {}
 
+    [[nodiscard]] bool concerns(const inotify_event& event, std::size_t place) const;
     void read_events();
 
     std::vector<Place> places_;

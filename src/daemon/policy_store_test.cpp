@@ -22,7 +22,7 @@ protected:
         return pattern;
     }
 
-    ~PolicyEdit() override { fs::remove_all(folder_); }
+    void TearDown() override { fs::remove_all(folder_); }
 
     [[nodiscard]] std::string text() const {
         return read_file(file_, std::size_t{1} << 20U).value_or("");

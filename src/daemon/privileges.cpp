@@ -63,9 +63,9 @@ Result<std::vector<std::string>> bound_capabilities() {
             name, name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     });
     ::capng_clear(CAPNG_SELECT_ALL);
+    constexpr unsigned kSets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET;
     // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): a set of bits
-    constexpr auto kTypes =
-        static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
+    constexpr auto kTypes = static_cast<capng_type_t>(kSets);
     for (const unsigned number : keep) {
         ::capng_update(CAPNG_ADD, kTypes, number);
     }

@@ -15,6 +15,21 @@ bool is_at_or_below(std::string_view path, std::string_view folder) {
            (path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/');
 }
 
+// By mount point: what is seen there.
+using Seen = std::map<std::string, const Mount*>;
+
+// The type of the file system that the folder is on; empty: not known.
+std::string type_at(const Seen& seen, const std::string& folder) {
+    const Mount* nearest = nullptr;
+    for (const auto& [point, mount] : seen) {
+        if (is_at_or_below(folder, point) &&
+            (nearest == nullptr || point.size() >= nearest->point.size())) {
+            nearest = mount;
+        }
+    }
+    return nearest == nullptr ? std::string{} : nearest->type;
+}
+
 }  // namespace
 
 bool has_usable_ctime(std::string_view type) {
@@ -27,7 +42,7 @@ bool has_usable_ctime(std::string_view type) {
 std::vector<WalkRoot> plan_walk(const std::vector<std::string>& folders,
                                 const std::vector<Mount>& mounts) {
     // The last mount at a point is the one that is seen there.
-    std::map<std::string, const Mount*> seen;
+    Seen seen;
     for (const auto& mount : mounts) {
         if (!mount.other_namespace) {
             seen[mount.point] = &mount;
@@ -35,14 +50,7 @@ std::vector<WalkRoot> plan_walk(const std::vector<std::string>& folders,
     }
     std::map<std::string, std::string> roots;
     for (const auto& folder : folders) {
-        const Mount* below = nullptr;
-        for (const auto& [point, mount] : seen) {
-            if (is_at_or_below(folder, point) &&
-                (below == nullptr || point.size() >= below->point.size())) {
-                below = mount;
-            }
-        }
-        roots.emplace(folder, below == nullptr ? std::string{} : below->type);
+        roots.emplace(folder, type_at(seen, folder));
         for (const auto& [point, mount] : seen) {
             if (point != folder && is_at_or_below(point, folder)) {
                 roots.emplace(point, mount->type);

@@ -8,8 +8,8 @@
 
 namespace {
 
-constinit std::atomic<std::size_t> allocations{
-    0};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): operator new's
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): operator new's
+constinit std::atomic<std::size_t> allocations{0};
 
 }  // namespace
 
