@@ -72,8 +72,7 @@ static __always_inline void vigia_udp_key_of(struct bpf_sock_addr *ctx, const __
 }
 
 /* The caller's socket talks with this peer: 1 if that is the beginning of a flow. */
-static __noinline int vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *remote,
-				      __u8 direction)
+static __noinline int vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *remote, __u8 direction)
 {
 	struct vigia_udp_key key = {};
 	struct vigia_udp_flow fresh = {};
@@ -104,7 +103,8 @@ static __noinline int vigia_udp_touch(struct bpf_sock_addr *ctx, const __u8 *rem
 	error = bpf_map_update_elem(&vigia_udp_flows, &key, &fresh, BPF_NOEXIST);
 	if (waiting)
 		bpf_map_delete_elem(&vigia_udp_waiting, &key);
-	if (error && !bpf_map_lookup_elem(&vigia_udp_flows, &key)) /* else another thread was first */
+	if (error &&
+	    !bpf_map_lookup_elem(&vigia_udp_flows, &key)) /* else another thread was first */
 		vigia_udp_not_followed(&fresh.owner);
 	return !error;
 }
@@ -128,8 +128,7 @@ static __noinline int vigia_udp_announce(struct bpf_sock_addr *ctx, const __u8 *
 	return 1;
 }
 
-static __always_inline void vigia_udp(struct bpf_sock_addr *ctx, const __u8 *remote,
-				      __u8 direction)
+static __always_inline void vigia_udp(struct bpf_sock_addr *ctx, const __u8 *remote, __u8 direction)
 {
 	if (vigia_is_udp(ctx) && vigia_udp_touch(ctx, remote, direction))
 		vigia_udp_announce(ctx, remote);

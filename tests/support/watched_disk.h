@@ -15,7 +15,8 @@ namespace vigia::test {
 // An ext4 of the test's own with a watched folder and one beside it.
 class WatchedDisk : public testing::Test {
 protected:
-    explicit WatchedDisk(unsigned mebibytes = 256) : disk_(ground_.loop("disk", "ext4", mebibytes)) {
+    explicit WatchedDisk(unsigned mebibytes = 256)
+        : disk_(ground_.loop("disk", "ext4", mebibytes)) {
         std::filesystem::create_directories(watched_);
         std::filesystem::create_directories(outside_);
     }
