@@ -123,6 +123,9 @@ Result<Received> receive(int socket,
             return received;
         }
         if (errno == EAGAIN) {
+            if (timeout <= std::chrono::milliseconds{0}) {
+                return fail(std::errc::timed_out, "receive packet");
+            }
             TRY(wait_for(socket, POLLIN, deadline), "receive packet");
         } else if (errno != EINTR) {
             return fail_errno("receive packet");

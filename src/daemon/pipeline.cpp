@@ -194,7 +194,8 @@ Pipeline::Counters Pipeline::counters() const {
 }
 
 void Pipeline::run_lane(const std::stop_token& stop) {
-    constexpr std::chrono::seconds kWait{1};
+    // Nothing depends on its end: the queue wakes whoever waits.
+    constexpr std::chrono::seconds kWait{60};
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLaneNice);
     while (!stop.stop_requested()) {
         auto pending = queue_.pop(kWait);

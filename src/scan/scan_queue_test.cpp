@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -351,6 +352,49 @@ TEST(ScanQueue, FourWritersAndFourLanesLoseNothingAndNeverShareAnObject) {
         EXPECT_EQ(last_seen[i], last_pushed[i]) << "an event of object " << i << " was lost";
     }
     EXPECT_FALSE(queue.oldest());
+}
+
+// Lanes wait for a minute: only the queue can wake them in time.
+TEST(ScanQueue, WhateverBecomesDueWakesALane) {
+    ScanQueue queue({.unclosed_delay = 4ms, .settle = 2ms});
+    std::vector<std::jthread> lanes;
+    lanes.reserve(4);
+    for (int i = 0; i < 4; ++i) {
+        lanes.emplace_back([&, i](const std::stop_token& stop) {
+            std::mt19937 random(static_cast<unsigned>(i));
+            while (!stop.stop_requested()) {
+                auto popped = queue.pop(60s);
+                if (!popped) {
+                    continue;
+                }
+                const auto object = popped->activity.object;
+                if (random() % 4 == 0) {
+                    (void)queue.retry(*std::move(popped), std::chrono::milliseconds{random() % 4});
+                }
+                queue.done(object);
+            }
+        });
+    }
+    std::mt19937 random(7);
+    for (int round = 0; round < 500; ++round) {
+        for (auto left = 1 + random() % 6; left > 0; --left) {
+            const auto change =
+                random() % 3 == 0 ? FileChange::Modified : FileChange::ClosedAfterWrite;
+            const auto priority = random() % 3 == 0 ? Priority::Executable : Priority::Bulk;
+            (void)queue.push(
+                event(static_cast<int>(random() % 5), change), priority, BootClock::now());
+            std::this_thread::sleep_for(std::chrono::microseconds{random() % 1500});
+        }
+        const auto until = BootClock::now() + kPatience;
+        while (queue.pending() + queue.in_flight() > 0 && BootClock::now() < until) {
+            std::this_thread::sleep_for(100us);
+        }
+        ASSERT_EQ(queue.pending() + queue.in_flight(), 0U) << "in round " << round;
+    }
+    for (auto& lane : lanes) {
+        lane.request_stop();
+    }
+    queue.close();
 }
 
 }  // namespace

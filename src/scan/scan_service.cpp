@@ -61,8 +61,9 @@ Verdict judged(const ScanService::Request& request, wire::ScanDone done) {
 std::uint32_t budget_of_one(unsigned percent, unsigned workers) {
     constexpr unsigned kWholeProcessor = 1000;
     constexpr unsigned kThousandthsPerPercent = 10;
-    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-    return std::min(percent * kThousandthsPerPercent * cores / std::max(workers, 1U),
+    // Asked once: it reads a file of /sys.
+    static const unsigned kCores = std::max(1U, std::thread::hardware_concurrency());
+    return std::min(percent * kThousandthsPerPercent * kCores / std::max(workers, 1U),
                     kWholeProcessor);
 }
 

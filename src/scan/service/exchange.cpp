@@ -95,19 +95,7 @@ std::expected<Packet, Break> await_answer(Peer peer,
                                           const Patience* patience) {
     const auto begun = BootClock::now();
     const auto deadline = begun + timeout;
-    bool ended = false;
     while (true) {
-        auto answer = receive_now(peer, true);
-        if (!answer) {
-            return std::unexpected(std::move(answer).error());
-        }
-        auto& packet = *answer;
-        if (packet) {
-            return *std::move(packet);
-        }
-        if (ended) {
-            return broken(BreakKind::Ended, true, {});
-        }
         const auto now = BootClock::now();
         if (patience != nullptr && now - begun >= patience->length) {
             std::exchange(patience, nullptr)->overdue();
@@ -115,13 +103,23 @@ std::expected<Packet, Break> await_answer(Peer peer,
         const auto until =
             patience != nullptr ? std::min<BootTime>(deadline, begun + patience->length) : deadline;
         const auto left = std::chrono::ceil<milliseconds>(until - now).count();
+        std::array<pollfd, 2> wait_for{pollfd{.fd = peer.socket, .events = POLLIN, .revents = 0},
+                                       pollfd{.fd = peer.pidfd, .events = POLLIN, .revents = 0}};
+        ::poll(
+            wait_for.data(), wait_for.size(), static_cast<int>(std::clamp<long>(left, 0, INT_MAX)));
+        auto answer = receive_now(peer, true);
+        if (!answer) {
+            return std::unexpected(std::move(answer).error());
+        }
+        if (auto& packet = *answer) {
+            return *std::move(packet);
+        }
+        if (wait_for[1].revents != 0) {
+            return broken(BreakKind::Ended, true, {});
+        }
         if (now >= deadline) {
             return broken(BreakKind::Late, true, "deadline after " + to_text(timeout));
         }
-        std::array<pollfd, 2> wait_for{pollfd{.fd = peer.socket, .events = POLLIN, .revents = 0},
-                                       pollfd{.fd = peer.pidfd, .events = POLLIN, .revents = 0}};
-        ::poll(wait_for.data(), wait_for.size(), static_cast<int>(std::min<long>(left, INT_MAX)));
-        ended = wait_for[1].revents != 0;
     }
 }
 

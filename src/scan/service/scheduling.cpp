@@ -20,11 +20,16 @@ std::chrono::nanoseconds read_clock(clockid_t clock) {
 
 }  // namespace
 
-Pace::Instant Scheduling::now() const {
+Scheduling::Scheduling(pid_t pid) : pid_(pid) {
     clockid_t processor{};
-    const bool known = ::clock_getcpuclockid(pid_, &processor) == 0;
+    if (::clock_getcpuclockid(pid, &processor) == 0) {
+        clock_ = processor;
+    }
+}
+
+Pace::Instant Scheduling::now() const {
     return {.wall = read_clock(CLOCK_MONOTONIC),
-            .cpu = known ? read_clock(processor) : std::chrono::nanoseconds{0}};
+            .cpu = clock_ ? read_clock(*clock_) : std::chrono::nanoseconds{0}};
 }
 
 // The kernel derives the class of input and output from it: idle, or best effort by nice.

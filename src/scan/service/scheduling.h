@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <optional>
+
 #include "scan/service/pace.h"
 
 namespace vigia::scan::detail {
@@ -14,7 +16,7 @@ namespace vigia::scan::detail {
 class Scheduling {
 public:
     // `pid`: of a process that has not been reaped.
-    explicit Scheduling(pid_t pid) : pid_(pid) {}
+    explicit Scheduling(pid_t pid);
 
     void begin_file(Haste haste, std::uint32_t budget);
 
@@ -31,6 +33,7 @@ private:
     void take(Standing standing);
 
     pid_t pid_;
+    std::optional<clockid_t> clock_;  // of its processor time
     Pace pace_;
     Standing standing_ = Standing::Normal;
 };
