@@ -97,7 +97,7 @@ TOML
     check "exit with its status" within 30 event process \
         '.vigia.event=="process-terminated" and .process.file.path=="/srv/told" and .exit_code==0'
     busybox nc -l -p 4444 </dev/null >/dev/null 2>&1 &
-    within 60 listens 4444
+    check "somebody listens" within 120 listens 4444
     (exec 3<>/dev/tcp/198.51.100.10/4444 && echo hello >&3)
     check "TCP connect with its process" within 60 flow opened 4444 bash Outbound tcp
     check "TCP accept with its process" within 60 flow opened 4444 busybox Inbound tcp
