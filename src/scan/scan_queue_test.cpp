@@ -389,7 +389,10 @@ TEST(ScanQueue, WhateverBecomesDueWakesALane) {
         while (queue.pending() + queue.in_flight() > 0 && BootClock::now() < until) {
             std::this_thread::sleep_for(100us);
         }
-        ASSERT_EQ(queue.pending() + queue.in_flight(), 0U) << "in round " << round;
+        if (queue.pending() + queue.in_flight() > 0) {
+            ADD_FAILURE() << "in round " << round;
+            break;  // the lanes are to be ended all the same
+        }
     }
     for (auto& lane : lanes) {
         lane.request_stop();

@@ -314,6 +314,9 @@ TEST_F(EndToEnd, HostileNamesAreHarmlessOnTheTerminalAndExactInJson) {
     }
     EXPECT_EQ(people.out.find("\xe2\x80\xae"), std::string::npos);
     EXPECT_NE(people.out.find("new\\nline"), std::string::npos) << people.out;
+    const auto events = instance.cli({"events", "--class", "detection"}).out;
+    EXPECT_NE(events.find("new\\nline"), std::string::npos) << events;
+    EXPECT_EQ(events.find("new\\\\nline"), std::string::npos) << "escaped twice: " << events;
     const auto scan = instance.json({"scan", watched_.native()});
     std::set<std::string> exact;
     for (const auto& detection : scan.at("detections")) {
@@ -350,6 +353,8 @@ a = 1
     const auto check = instance.cli({"policy", "check", instance.path("etc/vigia/policy.toml")});
     EXPECT_EQ(check.exit, 1);
     EXPECT_EQ(std::ranges::count(check.out, '\n'), 10) << check.out;
+    const auto refused = instance.cli({"policy", "reload"}).out;
+    EXPECT_TRUE(refused.starts_with(check.out)) << refused << "does not begin with\n" << check.out;
     const auto reload = instance.json({"policy", "reload"});
     EXPECT_FALSE(reload.at("valid").get<bool>());
     EXPECT_EQ(reload.at("problems").size(), 10U);

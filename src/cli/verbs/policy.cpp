@@ -89,11 +89,12 @@ Exit reload(const Context& context) {
     }
     const auto body = json::parse(reply->body, nullptr, false);
     for (const auto& problem : body.at("problems")) {
-        fmt::print("{}:{}:{}: {}\n",
-                   printable_member(problem, "file"),
-                   problem.value("line", 0U),
-                   problem.value("column", 0U),
-                   sentence_member(problem, "message"));
+        const policy::Problem told{.file = problem.value("file", ""),
+                                   .line = problem.value("line", 0U),
+                                   .column = problem.value("column", 0U),
+                                   .key = problem.value("key", ""),
+                                   .message = problem.value("message", "")};
+        fmt::print("{}\n", harmless(told.text()));
     }
     for (const auto& difference : body.at("differences")) {
         fmt::print("  {}\n", harmless(difference.get<std::string>()));

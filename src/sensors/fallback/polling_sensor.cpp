@@ -150,13 +150,7 @@ void PollingSensor::judge_holders() {
     if (options_.processes || !exclusions_.any()) {
         return;
     }
-    std::map<pid_t, ProcessInfo> running;
-    for (const auto pid : list_pids()) {
-        if (auto process = read_process(pid); process && !process->kernel_thread) {
-            running.emplace(pid, std::move(*process));
-        }
-    }
-    exclusions_.update(running);
+    exclusions_.update(running());
 }
 
 void PollingSensor::look_at_sockets(BootTime now) {
